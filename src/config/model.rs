@@ -1,0 +1,287 @@
+//! The checked configuration. No `Option` here means "default": an `Option` is something that may really be absent.
+//!
+//! Parts are compared on reload: what is equal keeps its connections, keys and caches.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use ipnet::IpNet;
+
+use crate::policy::path::{Case, Kinds};
+use crate::policy::route::{Host, Route};
+use crate::secret::Secret;
+use crate::token::find::Sources;
+use crate::token::trust;
+
+/// A whole configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `[server]`
+    pub server: Server,
+    /// `[server.limits]`
+    pub limits: Limits,
+    /// `[paths]`
+    pub paths: Paths,
+    /// `[upstream]` first, then `[upstreams.NAME]` in their order.
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// `[pools.NAME]` in their order.
+    pub pools: Vec<Arc<Pool>>,
+    /// `[tokens]`
+    pub tokens: Tokens,
+    /// `[identity]`, but for the headers, which are in the routes' plans.
+    pub identity: Identity,
+    /// `[routes]` in their order, `[defaults]` applied.
+    pub routes: Vec<Route>,
+    /// `[cors]`
+    pub cors: Option<Cors>,
+    /// `[telemetry]`
+    pub telemetry: Telemetry,
+    /// What is legal but suspicious, one sentence each.
+    pub warnings: Vec<String>,
+    /// Every file the configuration names, for watching.
+    pub files: Vec<PathBuf>,
+    /// SHA-256 of the text in hex, for status.
+    pub hash: String,
+}
+
+/// Where a listener listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Listen {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// `unix:/path`
+    Unix(PathBuf),
+    /// `fd:NAME`: a socket handed over by systemd.
+    Fd(String),
+}
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// The gate.
+    pub listen: Listen,
+    /// Status and everything that probes has.
+    pub admin: SocketAddr,
+    /// `/livez`, `/readyz`, `/metrics` alone.
+    pub probes: Option<SocketAddr>,
+    /// If not empty, a request for another host is refused.
+    pub hosts: Vec<Host>,
+    /// What browsers call us, as an origin: `https://app.example.com`, lower-case, no trailing slash, no default port.
+    pub external_origin: Option<String>,
+    /// Peers whose forwarding headers are kept.
+    pub trusted_proxies: Vec<IpNet>,
+    /// After SIGTERM: not ready, still accepting.
+    pub drain_delay: Duration,
+    /// From SIGTERM to the hard stop.
+    pub drain_timeout: Duration,
+    /// 0: as many as the CPUs this container may use.
+    pub workers: usize,
+}
+
+/// `[server.limits]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Whole request head, in bytes.
+    pub header_bytes: usize,
+    /// Until a head is whole.
+    pub header_timeout: Duration,
+    /// Request body in bytes; `None` is unlimited.
+    pub body_bytes: Option<u64>,
+    /// A body that brings nothing for this long.
+    pub body_timeout: Duration,
+    /// A connection between two requests.
+    pub idle_timeout: Duration,
+    /// Connections on one listener.
+    pub connections: usize,
+}
+
+/// `[paths]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Paths {
+    /// Ambiguities admitted everywhere.
+    pub allow: Kinds,
+    /// How letter case is taken.
+    pub case: Case,
+}
+
+/// `[upstream]` or `[upstreams.NAME]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upstream {
+    /// `upstream`, or the NAME.
+    pub name: String,
+    /// Where it is.
+    pub address: Address,
+    /// Prior-knowledge HTTP/2.
+    pub http2: bool,
+    /// Until connected.
+    pub connect_timeout: Duration,
+    /// Until the response head; `None` is no limit.
+    pub response_timeout: Option<Duration>,
+    /// How long idle connections are kept.
+    pub keepalive: Duration,
+    /// 0: unlimited.
+    pub max_connections: usize,
+    /// Whether the client's `Host` is passed on.
+    pub host_header: HostHeader,
+    /// How header names are written to HTTP/1.1.
+    pub header_case: HeaderCase,
+    /// A fixed `Authorization`, as user and password.
+    pub basic_auth: Option<(Secret, Secret)>,
+}
+
+/// Where an upstream is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// `http://host:port`, or `https://` with `tls`.
+    Tcp {
+        /// Whether it speaks TLS.
+        tls: bool,
+        /// Name or address, without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// `unix:/path`
+    Unix(PathBuf),
+}
+
+/// `host_header`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostHeader {
+    /// The client's.
+    Preserve,
+    /// The upstream's own; `Location` is rewritten back.
+    Upstream,
+}
+
+/// `header_case`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderCase {
+    /// `content-type`
+    Lower,
+    /// `Content-Type`
+    Title,
+}
+
+/// `[pools.NAME]`: trust, and where its keys come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// What the core needs.
+    pub trust: Arc<trust::Pool>,
+    /// Where keys are fetched.
+    pub jwks: JwksSource,
+    /// Used until the first fetch succeeds, or alone.
+    pub jwks_file: Option<PathBuf>,
+    /// Background refresh.
+    pub refresh: Duration,
+    /// An unknown kid refreshes at most this often.
+    pub cooldown: Duration,
+    /// How long keys serve when refreshes fail.
+    pub max_stale: Duration,
+    /// Whether readiness waits for its first keys.
+    pub required: bool,
+    /// How it fetches.
+    pub fetch: Arc<Fetch>,
+}
+
+/// Where a pool's keys are fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JwksSource {
+    /// Nowhere: `jwks_url = "none"` with a `jwks_file`.
+    None,
+    /// At one of these URLs, tried in order until one answers with keys (Cognito's two issuer forms: either may be missing).
+    Urls(Vec<String>),
+    /// At the `jwks_uri` of this discovery document, whose `issuer` must be the pool's.
+    Discovery(String),
+}
+
+/// `[fetch]`, or a pool's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fetch {
+    /// For the whole exchange.
+    pub timeout: Duration,
+    /// Further roots, as PEM bytes read at check.
+    pub ca_pem: Option<Vec<u8>>,
+    /// A proxy for these calls; the environment's are ignored.
+    pub proxy: Option<String>,
+}
+
+/// `[tokens]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tokens {
+    /// Where tokens are looked for.
+    pub sources: Sources,
+    /// Origins that may send cookie-borne tokens across sites: `https://app.example.com`.
+    pub cross_site: Vec<String>,
+    /// Verified tokens remembered.
+    pub cache_entries: usize,
+    /// Whether upgraded connections outlive their token.
+    pub streams_outlive_token: bool,
+}
+
+/// `[identity]` without its headers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    /// Whether the verified token is passed on.
+    pub authorization: Authorization,
+    /// Further headers no client may send.
+    pub remove: Vec<HeaderName>,
+}
+
+/// `[identity] authorization`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authorization {
+    /// Removed wherever it was found.
+    Strip,
+    /// Left where it was.
+    Forward,
+}
+
+/// `[cors]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cors {
+    /// Who answers preflights.
+    pub preflight: Preflight,
+    /// Origins that may read answers; `None` is `"*"`.
+    pub allow_origins: Option<Vec<String>>,
+    /// Request headers a page may send, lower-case.
+    pub allow_headers: Vec<HeaderName>,
+    /// Whether a page may send cookies.
+    pub allow_credentials: bool,
+    /// How long a preflight's answer may be kept.
+    pub max_age: Duration,
+}
+
+/// `[cors] preflight`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preflight {
+    /// The upstream, stripped of anything that identifies.
+    Forward,
+    /// Portcullis; the upstream's `Access-Control-*` are replaced on all responses.
+    Answer,
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Telemetry {
+    /// `None`: text when stderr is a terminal, else JSON.
+    pub log_format: Option<LogFormat>,
+    /// A level or a filter as `tracing_subscriber::EnvFilter` reads it.
+    pub log_level: String,
+    /// Whether there is a line for each request.
+    pub access_log: bool,
+    /// Whether that line has `sub` and `client_id`.
+    pub log_subject: bool,
+}
+
+/// `log_format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}

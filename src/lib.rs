@@ -1,0 +1,11 @@
+//! Portcullis: a sidecar that gives Amazon Cognito authentication to a service nobody can change.
+
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod identity;
+pub mod policy;
+pub mod reason;
+pub mod refusal;
+pub mod secret;
+pub mod token;
