@@ -2,9 +2,12 @@
 
 pub mod clock;
 pub mod config;
+pub mod fetch;
 pub mod http;
 pub mod identity;
 pub mod policy;
+pub mod pool;
+pub mod ready;
 pub mod reason;
 pub mod refusal;
 pub mod secret;
