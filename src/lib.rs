@@ -3,10 +3,13 @@
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod fetch;
 pub mod http;
 pub mod identity;
 pub mod net;
 pub mod policy;
+pub mod pool;
+pub mod ready;
 pub mod reason;
 pub mod refusal;
 pub mod secret;
