@@ -106,7 +106,11 @@ async fn decide<'s>(
                 exchange.principal = principal;
                 return Err(refusal);
             }
-            Admission::NeedKeys(pool) => snapshot.keys.refresh(pool).await,
+            Admission::NeedKeys(pool) => {
+                if let Some(ring) = snapshot.keys.ring(pool) {
+                    ring.refreshed().await;
+                }
+            }
         }
         refreshed = true;
     }

@@ -21,7 +21,7 @@ use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Exchange;
-use crate::token::find;
+use crate::token::find::{self, Place};
 use crate::upstream::{self, SendFault, Upstream};
 
 /// Tells the upstream why a request on an audit route would have been refused.
@@ -79,7 +79,9 @@ const TOO_LARGE: Refusal = Refusal::new(Reason::BodyTooLarge, "The request's bod
 /// The target for the upstream: byte for byte what was matched, but for a prefix the route rewrites and a token in the query.
 fn target(permit: &Permit<'_>, uri: &Uri, authorization: Authorization) -> Result<PathAndQuery, Refusal> {
     let stripped = match (permit.place(), authorization, uri.query()) {
-        (Some(place), Authorization::Strip, Some(query)) => find::strip_query(place, query),
+        (Some(place @ Place::Query(_)), Authorization::Strip, Some(query)) => {
+            Some(find::strip_query(place, query))
+        }
         _ => None,
     };
     if permit.target().is_none() && stripped.is_none() {
@@ -111,7 +113,7 @@ fn rewrite(
     let trusted = peer.is_some_and(|peer| config.server.trusted_proxies.iter().any(|network| network.contains(&peer)));
     hop::strip(headers);
     headers.remove(header::EXPECT); // answered here: 100 goes out when the upstream begins to read
-    identity::strip(&snapshot.reserved, permit.keeps_method_override(), headers);
+    identity::strip(&snapshot.reserved, headers, permit.overrides());
     if let (Some(place), Authorization::Strip) = (permit.place(), config.identity.authorization) {
         find::strip(place, headers);
     }

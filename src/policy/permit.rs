@@ -11,7 +11,7 @@ use super::path::{self, Case, Kinds, Readings};
 use super::route::{self, Access, Found, Host, Mode, Route, RouteTable};
 use crate::clock::Timestamp;
 use crate::http::browser;
-use crate::identity;
+use crate::identity::{self, Overrides};
 use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
 use crate::token::Principal;
@@ -82,7 +82,7 @@ pub struct Permit<'p> {
     place: Option<&'p Place>,
     audit: Option<Reason>,
     preflight: bool,
-    keeps_method_override: bool,
+    overrides: Overrides,
     target: Option<String>,
 }
 
@@ -113,8 +113,8 @@ impl<'p> Permit<'p> {
     }
 
     /// Whether method-override headers may pass.
-    pub fn keeps_method_override(&self) -> bool {
-        self.keeps_method_override
+    pub fn overrides(&self) -> Overrides {
+        self.overrides
     }
 
     /// The path for the upstream, where the route rewrites it.
@@ -163,7 +163,7 @@ pub fn admit<'p>(
         place: None,
         audit: None,
         preflight: preflight.is_some(),
-        keeps_method_override: false,
+        overrides: Overrides::Strip,
         target,
     };
     if permit.preflight {
@@ -186,7 +186,9 @@ pub fn admit<'p>(
         }
         Err(refusal) => return Admission::Refuse(Some(route), permit.principal, refusal),
     }
-    permit.keeps_method_override = may_override(head, policy, &host, &readings, &permit, now);
+    if may_override(head, policy, &host, &readings, &permit, now) {
+        permit.overrides = Overrides::Keep;
+    }
     Admission::Permit(permit)
 }
 
