@@ -96,8 +96,9 @@ impl Reserved {
 pub fn strip(reserved: &Reserved, headers: &mut HeaderMap, overrides: Overrides) {
     fold::remove_where(headers, |name| {
         let name = name.as_str();
-        let passes =
-            overrides == Overrides::Keep && METHOD_OVERRIDES.contains(&name) && !reserved.names(name);
+        let passes = overrides == Overrides::Keep
+            && METHOD_OVERRIDES.contains(&name)
+            && !reserved.names(name);
         !passes && reserved.contains(name)
     });
 }
