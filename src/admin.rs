@@ -35,13 +35,16 @@ pub enum Kind {
 pub async fn serve(admin: &Admin, kind: Kind, arrival: Arrival) -> Response<Full<Bytes>> {
     let (request, tally) = (arrival.request, arrival.tally);
     let response = match (request.method(), request.uri().path()) {
-        _ if kind == Kind::Admin && !is_local(&request) => {
-            text(StatusCode::FORBIDDEN, "this listener answers only to a loopback Host\n")
-        }
+        _ if kind == Kind::Admin && !is_local(&request) => text(
+            StatusCode::FORBIDDEN,
+            "this listener answers only to a loopback Host\n",
+        ),
         (&Method::GET | &Method::HEAD, path) => answer(admin, kind, path),
         _ => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "GET only\n");
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             response
         }
     };
@@ -55,9 +58,10 @@ fn answer(admin: &Admin, kind: Kind, path: &str) -> Response<Full<Bytes>> {
         "/readyz" => match (admin.readiness.state(), kind) {
             (Ok(()), _) => text(StatusCode::OK, "ready\n"),
             (Err(_), Kind::Probes) => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
-            (Err(causes), Kind::Admin) => {
-                text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", causes.join("; ")))
-            }
+            (Err(causes), Kind::Admin) => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("not ready: {}\n", causes.join("; ")),
+            ),
         },
         "/metrics" => {
             let snapshot = admin.live.load();
@@ -67,7 +71,10 @@ fn answer(admin: &Admin, kind: Kind, path: &str) -> Response<Full<Bytes>> {
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
             response
         }
-        _ => text(StatusCode::NOT_FOUND, "/livez, /readyz and /metrics are here\n"),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "/livez, /readyz and /metrics are here\n",
+        ),
     }
 }
 
@@ -75,21 +82,34 @@ fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }
 
 /// A page of another site that a browser was rebound to must not read this (X15): the Host has to be a loopback one.
 fn is_local<B>(request: &http::Request<B>) -> bool {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("");
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
     let bare = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Brings the gauges that are read rather than counted up to date.

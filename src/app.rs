@@ -86,14 +86,20 @@ struct Shared {
 }
 
 /// Starts everything, or nothing.
-pub fn start(config: Config, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Result<Running, StartFault> {
+pub fn start(
+    config: Config,
+    read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
+) -> Result<Running, StartFault> {
     let clock = Clock::System;
     let workers = match config.server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
     };
     let access = match config.telemetry.access_log {
-        true => Some(AccessLog::start(logs::format(&config.telemetry), config.telemetry.log_subject)?),
+        true => Some(AccessLog::start(
+            logs::format(&config.telemetry),
+            config.telemetry.log_subject,
+        )?),
         false => None,
     };
     let metrics = Metrics::new().map_err(|error| StartFault::Metrics(error.to_string()))?;
@@ -102,7 +108,10 @@ pub fn start(config: Config, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Res
     let server = snapshot.config.server.clone();
     let gate = bind(&server.listen)?;
     let admin = bind(&Listen::Tcp(server.admin))?;
-    let probes = server.probes.map(|probes| bind(&Listen::Tcp(probes))).transpose()?;
+    let probes = server
+        .probes
+        .map(|probes| bind(&Listen::Tcp(probes)))
+        .transpose()?;
 
     let shared = Arc::new(Shared {
         limits: snapshot.config.limits.clone(),
@@ -123,7 +132,11 @@ pub fn start(config: Config, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Res
         };
         let (shared, watch, halted) = (shared.clone(), drain.watch(), halted.clone());
         let work = move || run_worker(&runtime, worker, shared, acceptor, watch, halted);
-        threads.push(std::thread::Builder::new().name(format!("worker-{worker}")).spawn(work)?);
+        threads.push(
+            std::thread::Builder::new()
+                .name(format!("worker-{worker}"))
+                .spawn(work)?,
+        );
     }
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let admin_address = admin.tcp_address().unwrap_or(server.admin);
@@ -140,18 +153,26 @@ pub fn start(config: Config, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Res
     let stop = Arc::new(Notify::new());
     let told = stop.clone();
     let fetchers = fetchers(&shared)?;
-    let control = std::thread::Builder::new().name("control".to_owned()).spawn(move || {
-        runtime.block_on(run_control(&shared, listeners, fetchers, drain, &told));
-        halt.send_replace(true);
-        for thread in threads {
-            let _ = thread.join();
-        }
-        if let Some(access) = &shared.telemetry.access {
-            access.flush();
-        }
-    })?;
+    let control = std::thread::Builder::new()
+        .name("control".to_owned())
+        .spawn(move || {
+            runtime.block_on(run_control(&shared, listeners, fetchers, drain, &told));
+            halt.send_replace(true);
+            for thread in threads {
+                let _ = thread.join();
+            }
+            if let Some(access) = &shared.telemetry.access {
+                access.flush();
+            }
+        })?;
     tracing::info!(gate = gate_name, admin = %admin_address, workers, "listening");
-    Ok(Running { gate: gate_name, gate_address, admin: admin_address, stop, control })
+    Ok(Running {
+        gate: gate_name,
+        gate_address,
+        admin: admin_address,
+        stop,
+        control,
+    })
 }
 
 fn bind(listen: &Listen) -> Result<Bound, StartFault> {
@@ -168,7 +189,11 @@ fn fetchers(shared: &Shared) -> Result<Vec<Arc<Fetcher>>, StartFault> {
     let pools = &shared.live.load().config.pools;
     pools
         .iter()
-        .map(|pool| Fetcher::new(&pool.fetch).map(Arc::new).map_err(|fault| StartFault::Fetch(fault.to_string())))
+        .map(|pool| {
+            Fetcher::new(&pool.fetch)
+                .map(Arc::new)
+                .map_err(|fault| StartFault::Fetch(fault.to_string()))
+        })
         .collect()
 }
 
@@ -195,7 +220,10 @@ fn run_worker(
             let mut tick = tokio::time::interval(SWEEP);
             loop {
                 tick.tick().await;
-                live.load().upstreams.iter().for_each(|upstream| upstream.sweep(worker));
+                live.load()
+                    .upstreams
+                    .iter()
+                    .for_each(|upstream| upstream.sweep(worker));
             }
         });
         let _ = halted.wait_for(|halted| *halted).await;
@@ -217,7 +245,15 @@ async fn accept(gate: Arc<Gate>, shared: Arc<Shared>, acceptor: Acceptor, mut wa
         tokio::spawn(async move {
             let (_open, _room) = (open, accepted.room);
             let service = |arrival| gate::serve(&gate, arrival);
-            conn::serve(accepted.socket, accepted.client, limits, answer, drain, service).await;
+            conn::serve(
+                accepted.socket,
+                accepted.client,
+                limits,
+                answer,
+                drain,
+                service,
+            )
+            .await;
         });
     }
 }
@@ -235,14 +271,22 @@ struct Open(Arc<Telemetry>, &'static str);
 
 impl Open {
     fn count(telemetry: &Arc<Telemetry>, listener: &'static str) -> Open {
-        telemetry.metrics.connections.with_label_values(&[listener]).inc();
+        telemetry
+            .metrics
+            .connections
+            .with_label_values(&[listener])
+            .inc();
         Open(telemetry.clone(), listener)
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.metrics.connections.with_label_values(&[self.1]).dec();
+        self.0
+            .metrics
+            .connections
+            .with_label_values(&[self.1])
+            .dec();
     }
 }
 
@@ -255,12 +299,20 @@ async fn run_control(
     stop: &Notify,
 ) {
     let snapshot = shared.live.load();
-    let _refreshing: Vec<PoolTask> = (snapshot.keys.iter().zip(&snapshot.config.pools).zip(fetchers))
-        .map(|((ring, pool), fetcher)| {
-            let first = pool.required.then(|| shared.readiness.wait_for(format!("keys of pool {}", ring.name())));
-            PoolTask::start(ring.clone(), fetcher, first)
-        })
-        .collect();
+    let _refreshing: Vec<PoolTask> = (snapshot
+        .keys
+        .iter()
+        .zip(&snapshot.config.pools)
+        .zip(fetchers))
+    .map(|((ring, pool), fetcher)| {
+        let first = pool.required.then(|| {
+            shared
+                .readiness
+                .wait_for(format!("keys of pool {}", ring.name()))
+        });
+        PoolTask::start(ring.clone(), fetcher, first)
+    })
+    .collect();
     let admin = Arc::new(Admin {
         live: shared.live.clone(),
         telemetry: shared.telemetry.clone(),
@@ -282,7 +334,10 @@ async fn run_control(
         drain.enter(Phase::Closed);
         drain.wait().await;
     };
-    if tokio::time::timeout(server.drain_timeout.max(server.drain_delay), finish).await.is_err() {
+    if tokio::time::timeout(server.drain_timeout.max(server.drain_delay), finish)
+        .await
+        .is_err()
+    {
         tracing::warn!("requests were still in flight when the time to drain was over");
     }
     tracing::info!("stopped");
@@ -291,8 +346,10 @@ async fn run_control(
 /// Waits for SIGTERM or SIGINT.
 async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         tracing::warn!("signals can't be heard here");
         return std::future::pending().await;
     };
@@ -305,7 +362,11 @@ async fn signalled() {
 /// Admin stays up while the gate drains, so that readiness can be seen to fail.
 async fn accept_admin(admin: Arc<Admin>, kind: Kind, acceptor: Acceptor, shared: Arc<Shared>) {
     let limits = wire_limits(&shared.limits);
-    let answer: FinalAnswer = Arc::new(|_| bytes::Bytes::from_static(b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"));
+    let answer: FinalAnswer = Arc::new(|_| {
+        bytes::Bytes::from_static(
+            b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        )
+    });
     let drain = Drain::default(); // never told: these connections end with the process
     loop {
         let accepted = acceptor.accept().await;
@@ -313,7 +374,15 @@ async fn accept_admin(admin: Arc<Admin>, kind: Kind, acceptor: Acceptor, shared:
         tokio::spawn(async move {
             let _room = accepted.room;
             let service = |arrival| admin::serve(&admin, kind, arrival);
-            conn::serve(accepted.socket, accepted.client, limits, answer, watch, service).await;
+            conn::serve(
+                accepted.socket,
+                accepted.client,
+                limits,
+                answer,
+                watch,
+                service,
+            )
+            .await;
         });
     }
 }

@@ -21,7 +21,12 @@ const BAD: u8 = 2;
 
 /// A sidecar that gives Amazon Cognito authentication to a service nobody can change.
 #[derive(Parser)]
-#[command(name = "portcullis", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "portcullis",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -75,7 +80,10 @@ fn load(source: &Source) -> Result<Config, ExitCode> {
     let (name, text) = match env("PORTCULLIS_CONFIG_TOML") {
         Some(text) => ("$PORTCULLIS_CONFIG_TOML".to_owned(), text),
         None => {
-            let path = source.config.clone().or_else(|| env("PORTCULLIS_CONFIG").map(PathBuf::from));
+            let path = source
+                .config
+                .clone()
+                .or_else(|| env("PORTCULLIS_CONFIG").map(PathBuf::from));
             let path = path.unwrap_or_else(|| PathBuf::from("portcullis.toml"));
             match std::fs::read_to_string(&path) {
                 Ok(text) => (path.display().to_string(), text),
@@ -86,7 +94,15 @@ fn load(source: &Source) -> Result<Config, ExitCode> {
             }
         }
     };
-    config::load(&name, &text, &Surroundings { env: &env, read: &read }).map_err(|faults| {
+    config::load(
+        &name,
+        &text,
+        &Surroundings {
+            env: &env,
+            read: &read,
+        },
+    )
+    .map_err(|faults| {
         eprint!("{}", faults.render());
         ExitCode::from(BAD)
     })

@@ -34,14 +34,21 @@ pub struct Watch {
 impl Default for Drain {
     fn default() -> Drain {
         let (busy, done) = mpsc::channel(1);
-        Drain { phase: watch::Sender::default(), busy, done }
+        Drain {
+            phase: watch::Sender::default(),
+            busy,
+            done,
+        }
     }
 }
 
 impl Drain {
     /// Somebody who is to hear of it.
     pub fn watch(&self) -> Watch {
-        Watch { phase: self.phase.subscribe(), _busy: self.busy.clone() }
+        Watch {
+            phase: self.phase.subscribe(),
+            _busy: self.busy.clone(),
+        }
     }
 
     /// Tells everyone.

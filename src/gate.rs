@@ -43,21 +43,37 @@ pub struct Gate {
 /// Serves one request. Never fails: whatever goes wrong is an answer.
 pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
     let snapshot = gate.live.load();
-    let Arrival { request, fragment, client, tally, closing } = arrival;
+    let Arrival {
+        request,
+        fragment,
+        client,
+        tally,
+        closing,
+    } = arrival;
     let (mut parts, body) = request.into_parts();
     let request_id = forwarded::request_id(&mut parts.headers);
-    let mut exchange =
-        Exchange::begin(&gate.telemetry, LISTENER, client, request_id, parts.method.clone(), parts.uri.clone());
+    let mut exchange = Exchange::begin(
+        &gate.telemetry,
+        LISTENER,
+        client,
+        request_id,
+        parts.method.clone(),
+        parts.uri.clone(),
+    );
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
     let has_body = !body.is_end_stream();
 
     let answered = match decide(gate, &snapshot, &parts, fragment, has_body, &mut exchange).await {
-        Ok(permit) if permit.is_preflight() && cors.answers_preflights() => Ok(cors.preflight(&parts)),
-        Ok(permit) => forward::forward(gate, &snapshot, permit, parts, body, &mut exchange).await.map(|mut answer| {
-            cors.replace(answer.headers_mut());
-            answer
-        }),
+        Ok(permit) if permit.is_preflight() && cors.answers_preflights() => {
+            Ok(cors.preflight(&parts))
+        }
+        Ok(permit) => forward::forward(gate, &snapshot, permit, parts, body, &mut exchange)
+            .await
+            .map(|mut answer| {
+                cors.replace(answer.headers_mut());
+                answer
+            }),
         Err(refusal) => Err(refusal),
     };
     let mut response = answered.unwrap_or_else(|refusal| {
@@ -67,7 +83,9 @@ pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
         response
     });
     if closing {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     exchange.status = response.status().as_u16();
     response.map(|content| Answer::new(content, exchange, tally))
@@ -94,7 +112,14 @@ async fn decide<'s>(
     let mut refreshed = false;
     loop {
         let now = gate.clock.now();
-        match admit(&head, &snapshot.policy, &snapshot.keys, &snapshot.cache, now, refreshed) {
+        match admit(
+            &head,
+            &snapshot.policy,
+            &snapshot.keys,
+            &snapshot.cache,
+            now,
+            refreshed,
+        ) {
             Admission::Permit(permit) => {
                 exchange.route = Some(permit.route().name.clone());
                 exchange.principal = permit.principal().cloned();
@@ -106,17 +131,28 @@ async fn decide<'s>(
                 exchange.principal = principal;
                 return Err(refusal);
             }
-            Admission::NeedKeys(pool) => snapshot.keys.refresh(pool).await,
+            Admission::NeedKeys(pool) => {
+                if let Some(ring) = snapshot.keys.ring(pool) {
+                    ring.refreshed().await;
+                }
+            }
         }
         refreshed = true;
     }
 }
 
 /// The answer to a refused request. One whose body was not read ends its connection, as a limit that was crossed does.
-fn refuse(refusal: &Refusal, request_id: &HeaderValue, page: bool, has_body: bool) -> Response<body::Content> {
+fn refuse(
+    refusal: &Refusal,
+    request_id: &HeaderValue,
+    page: bool,
+    has_body: bool,
+) -> Response<body::Content> {
     let mut response = problem::answer(refusal, request_id, page).map(body::Content::Whole);
     if has_body || matches!(refusal.reason, Reason::BadRequest) {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -124,21 +160,34 @@ fn refuse(refusal: &Refusal, request_id: &HeaderValue, page: bool, has_body: boo
 /// What is written to a client whose head never became a request: 408 and 431.
 pub fn final_answer(telemetry: &Telemetry, reason: Reason) -> Bytes {
     let detail = match reason {
-        Reason::HeadersTooLarge => "The request's head is larger than this service takes.",
-        _ => "The request's head did not arrive in time.",
+        Reason::HeadersTooLarge => "the request's head is larger than this service takes",
+        _ => "the request's head did not arrive in time",
     };
     let mut headers = http::HeaderMap::new();
     let request_id = forwarded::request_id(&mut headers);
     let response = problem::answer(&Refusal::new(reason, detail), &request_id, false);
     telemetry.metrics.begin(LISTENER);
-    telemetry.metrics.end(LISTENER, crate::telemetry::metrics::NO_ROUTE, reason.status(), 0.0, None);
-    telemetry.metrics.refused(crate::telemetry::metrics::NO_ROUTE, reason);
+    telemetry.metrics.end(
+        LISTENER,
+        crate::telemetry::metrics::NO_ROUTE,
+        reason.status(),
+        0.0,
+        None,
+    );
+    telemetry
+        .metrics
+        .refused(crate::telemetry::metrics::NO_ROUTE, reason);
     render(&response)
 }
 
 fn render(response: &Response<Bytes>) -> Bytes {
     let status = response.status();
-    let mut text = format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or("")).into_bytes();
+    let mut text = format!(
+        "HTTP/1.1 {} {}\r\n",
+        status.as_str(),
+        status.canonical_reason().unwrap_or("")
+    )
+    .into_bytes();
     for (name, value) in response.headers() {
         text.extend_from_slice(name.as_str().as_bytes());
         text.extend_from_slice(b": ");

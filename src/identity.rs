@@ -17,7 +17,7 @@ mod encode;
 mod reserved;
 mod template;
 
-pub use reserved::{Overrides, Reserved, strip};
+pub use reserved::{METHOD_OVERRIDES, Overrides, Reserved, strip};
 
 /// The identity headers of a route: the global ones and its own.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -126,6 +126,18 @@ const INCOMPLETE: Refusal = Refusal::new(
     Reason::ClaimMismatch,
     "The token lacks a claim that the service behind this route needs.",
 );
+
+/// Whether every required header of `plan` has a value for `principal`: asked by the policy, before anything is forwarded.
+pub fn check(plan: &Arc<Plan>, principal: &Principal) -> Result<(), Refusal> {
+    let known = || {
+        let rendered = principal.rendered.get();
+        rendered.is_some_and(|(known, _)| Arc::ptr_eq(known, plan))
+    };
+    match plan.headers.iter().any(|header| header.required) && !known() {
+        true => render(plan, principal).map(drop),
+        false => Ok(()),
+    }
+}
 
 /// Sets the identity headers of `principal`, from its own memory of them when `plan` is the one it was rendered with.
 /// Refused, it leaves `headers` as they were.

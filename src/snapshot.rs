@@ -91,7 +91,7 @@ impl Snapshot {
         Ok(Snapshot {
             reserved: Reserved::new(plans, &config.identity.remove),
             policy,
-            keys: KeyRings::new(rings),
+            keys: KeyRings::new(rings, clock.clone()),
             cache: Arc::new(TokenCache::new(config.tokens.cache_entries)),
             upstreams: config
                 .upstreams

@@ -36,11 +36,19 @@ fn render(config: &Config) -> String {
     }
     let mut text = String::new();
     for row in &rows {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }
-    text.push_str(&format!("{} routes, {} pools: good\n", config.routes.len(), config.pools.len()));
+    text.push_str(&format!(
+        "{} routes, {} pools: good\n",
+        config.routes.len(),
+        config.pools.len()
+    ));
     text
 }
 
@@ -67,7 +75,11 @@ fn row(config: &Config, route: &Route) -> [String; 5] {
 fn rule(rule: &Rule) -> String {
     match rule.requirements.as_slice() {
         [] => "-".to_owned(),
-        requirements => requirements.iter().map(requirement).collect::<Vec<_>>().join(" and "),
+        requirements => requirements
+            .iter()
+            .map(requirement)
+            .collect::<Vec<_>>()
+            .join(" and "),
     }
 }
 
@@ -78,7 +90,9 @@ fn requirement(requirement: &Requirement) -> String {
         Requirement::AllScopes(scopes) => format!("scopes {}", scopes.join(" + ")),
         Requirement::AnyGroup(groups) => list("group", groups),
         Requirement::AllGroups(groups) => format!("groups {}", groups.join(" + ")),
-        Requirement::Claim(name, Expected::Parameter(parameter)) => format!("{} = {{{parameter}}}", name.as_str()),
+        Requirement::Claim(name, Expected::Parameter(parameter)) => {
+            format!("{} = {{{parameter}}}", name.as_str())
+        }
         Requirement::Claim(name, Expected::OneOf(values)) => {
             let values: Vec<String> = values.iter().map(ToString::to_string).collect();
             format!("{} = {}", name.as_str(), values.join(" | "))

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::{FAILED, read};
 use crate::clock::Clock;
 use crate::config::{self, Surroundings};
-use crate::demo::{self, Addresses};
 use crate::demo::legacy::Legacy;
 use crate::demo::pool::DemoPool;
+use crate::demo::{self, Addresses};
 use crate::{app, telemetry::logs};
 
 /// What `demo` takes.
@@ -48,13 +48,22 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
     };
     let text = demo::configuration(&addresses);
     let nothing = |_: &str| None;
-    let config = config::load("the demo's configuration", &text, &Surroundings { env: &nothing, read: &read })
-        .map_err(|faults| faults.render())?;
+    let config = config::load(
+        "the demo's configuration",
+        &text,
+        &Surroundings {
+            env: &nothing,
+            read: &read,
+        },
+    )
+    .map_err(|faults| faults.render())?;
     logs::start(&config.telemetry)?;
 
     let pool = Arc::new(DemoPool::new(Clock::System));
     let legacy = Legacy::new(demo::page::page(&addresses));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     std::thread::Builder::new().name("demo".to_owned()).spawn(move || {
         runtime.block_on(async {
             tokio::select! {

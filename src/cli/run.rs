@@ -26,7 +26,11 @@ pub fn run(source: &Source) -> ExitCode {
         }
         Err(fault) => {
             eprintln!("portcullis: {fault}");
-            ExitCode::from(if matches!(fault, StartFault::Build(_)) { BAD } else { FAILED })
+            ExitCode::from(if matches!(fault, StartFault::Build(_)) {
+                BAD
+            } else {
+                FAILED
+            })
         }
     }
 }

@@ -28,7 +28,11 @@ pub struct Answer {
 impl Answer {
     /// The body of the answer to `exchange`.
     pub fn new(content: Content, exchange: Box<Exchange>, tally: Tally) -> Answer {
-        Answer { content, exchange, tally }
+        Answer {
+            content,
+            exchange,
+            tally,
+        }
     }
 }
 

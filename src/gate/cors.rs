@@ -27,23 +27,31 @@ impl<'s> Page<'s> {
     /// The page that sent a request with these headers.
     pub fn of(cors: Option<&'s Cors>, headers: &HeaderMap) -> Page<'s> {
         let origin = headers.get(header::ORIGIN);
-        let allowed = cors.zip(origin).and_then(|(cors, origin)| match &cors.allow_origins {
-            None => Some(HeaderValue::from_static("*")),
-            Some(origins) => origins.iter().any(|known| known.as_bytes() == origin.as_bytes()).then(|| origin.clone()),
-        });
+        let allowed = cors
+            .zip(origin)
+            .and_then(|(cors, origin)| match &cors.allow_origins {
+                None => Some(HeaderValue::from_static("*")),
+                Some(origins) => origins
+                    .iter()
+                    .any(|known| known.as_bytes() == origin.as_bytes())
+                    .then(|| origin.clone()),
+            });
         Page { cors, allowed }
     }
 
     /// Whether preflights are answered here.
     pub fn answers_preflights(&self) -> bool {
-        self.cors.is_some_and(|cors| cors.preflight == Preflight::Answer)
+        self.cors
+            .is_some_and(|cors| cors.preflight == Preflight::Answer)
     }
 
     /// The answer to a preflight whose route is known. To an origin that is not allowed it says nothing.
     pub fn preflight(&self, parts: &Parts) -> Response<Content> {
         let mut response = Response::new(Content::Whole(bytes::Bytes::new()));
         *response.status_mut() = StatusCode::NO_CONTENT;
-        let (Some(cors), Some(_)) = (self.cors, &self.allowed) else { return response };
+        let (Some(cors), Some(_)) = (self.cors, &self.allowed) else {
+            return response;
+        };
         let headers = response.headers_mut();
         if let Some(method) = parts.headers.get(header::ACCESS_CONTROL_REQUEST_METHOD) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, method.clone());
@@ -53,7 +61,10 @@ impl<'s> Page<'s> {
         if let (false, Ok(names)) = (names.is_empty(), HeaderValue::from_str(&names.join(", "))) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
         }
-        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(cors.max_age.as_secs()));
+        headers.insert(
+            header::ACCESS_CONTROL_MAX_AGE,
+            HeaderValue::from(cors.max_age.as_secs()),
+        );
         self.allow(headers);
         response
     }
@@ -76,7 +87,10 @@ impl<'s> Page<'s> {
         }
         self.allow(headers);
         if self.allowed.is_some() {
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from(header::WWW_AUTHENTICATE));
+            headers.insert(
+                header::ACCESS_CONTROL_EXPOSE_HEADERS,
+                HeaderValue::from(header::WWW_AUTHENTICATE),
+            );
         }
     }
 
@@ -85,7 +99,10 @@ impl<'s> Page<'s> {
         let Some(allowed) = &self.allowed else { return };
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed.clone());
         if self.cors.is_some_and(|cors| cors.allow_credentials) {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+            headers.insert(
+                header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            );
         }
     }
 }

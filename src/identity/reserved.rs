@@ -19,7 +19,7 @@ const ALWAYS: [&str; 5] = [
 ];
 
 /// Removed unless the route lets them pass.
-const OVERRIDES: [&str; 2] = ["x-http-method", "x-http-method-override"];
+pub const METHOD_OVERRIDES: [&str; 2] = ["x-http-method", "x-http-method-override"];
 
 /// Always removed, whatever follows.
 const PREFIXES: [&str; 3] = ["x-envoy-", "x-amzn-oidc-", "x-portcullis-"];
@@ -82,7 +82,7 @@ impl Reserved {
 
     /// Whether a header of this name, in any spelling, asks the upstream to take another method for the request's own.
     pub fn is_method_override(name: &str) -> bool {
-        OVERRIDES.iter().any(|known| fold::is(name, known))
+        METHOD_OVERRIDES.iter().any(|known| fold::is(name, known))
     }
 
     fn names(&self, name: &str) -> bool {
@@ -96,8 +96,9 @@ impl Reserved {
 pub fn strip(reserved: &Reserved, headers: &mut HeaderMap, overrides: Overrides) {
     fold::remove_where(headers, |name| {
         let name = name.as_str();
-        let passes =
-            overrides == Overrides::Keep && OVERRIDES.contains(&name) && !reserved.names(name);
+        let passes = overrides == Overrides::Keep
+            && METHOD_OVERRIDES.contains(&name)
+            && !reserved.names(name);
         !passes && reserved.contains(name)
     });
 }

@@ -29,18 +29,7 @@ pub struct Streaming {
     left: u64,
     silence: Duration,
     alarm: Alarm,
-    received: Received,
-}
-
-/// Bytes of a request body that have come in so far.
-#[derive(Clone, Debug, Default)]
-pub struct Received(Arc<AtomicU64>);
-
-impl Received {
-    /// So many by now.
-    pub fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
+    received: Arc<AtomicU64>,
 }
 
 /// Why a request body could not be passed on whole, in a word.
@@ -63,16 +52,17 @@ pub enum BodyCause {
 pub struct BodyFault(pub BodyCause);
 
 impl RequestBody {
-    /// A client's body of at most `limit` bytes that may be silent for `silence` at a time.
+    /// A client's body of at most `limit` bytes that may be silent for `silence` at a time, and the count of bytes that
+    /// have come in so far.
     pub fn new(
         incoming: Incoming,
         limit: Option<u64>,
         silence: Duration,
-    ) -> (RequestBody, Option<Received>) {
+    ) -> (RequestBody, Option<Arc<AtomicU64>>) {
         if incoming.is_end_stream() {
             return (RequestBody::Empty, None);
         }
-        let received = Received::default();
+        let received = Arc::new(AtomicU64::new(0));
         let mut alarm = Alarm::default();
         alarm.set(silence);
         let left = limit.unwrap_or(u64::MAX);
@@ -128,7 +118,7 @@ impl Streaming {
                     return Poll::Ready(Some(Err(BodyFault(BodyCause::TooLarge))));
                 };
                 self.left = left;
-                self.received.0.fetch_add(length, Ordering::Relaxed);
+                self.received.fetch_add(length, Ordering::Relaxed);
                 self.alarm.set(self.silence);
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }

@@ -11,7 +11,7 @@ use super::path::{self, Case, Kinds, Readings};
 use super::route::{self, Access, Found, Host, Mode, Route, RouteTable};
 use crate::clock::Timestamp;
 use crate::http::browser;
-use crate::identity;
+use crate::identity::{self, Overrides};
 use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
 use crate::token::Principal;
@@ -82,7 +82,7 @@ pub struct Permit<'p> {
     place: Option<&'p Place>,
     audit: Option<Reason>,
     preflight: bool,
-    keeps_method_override: bool,
+    overrides: Overrides,
     target: Option<String>,
 }
 
@@ -113,8 +113,8 @@ impl<'p> Permit<'p> {
     }
 
     /// Whether method-override headers may pass.
-    pub fn keeps_method_override(&self) -> bool {
-        self.keeps_method_override
+    pub fn overrides(&self) -> Overrides {
+        self.overrides
     }
 
     /// The path for the upstream, where the route rewrites it.
@@ -142,7 +142,7 @@ pub fn admit<'p>(
             return Admission::Refuse(
                 None,
                 None,
-                ambiguous("The target has a fragment, which some servers cut off and others read."),
+                ambiguous("the target has a fragment, which some servers cut off and others read"),
             );
         }
         Err(refusal) => return Admission::Refuse(None, None, refusal),
@@ -163,7 +163,7 @@ pub fn admit<'p>(
         place: None,
         audit: None,
         preflight: preflight.is_some(),
-        keeps_method_override: false,
+        overrides: Overrides::Strip,
         target,
     };
     if permit.preflight {
@@ -186,7 +186,9 @@ pub fn admit<'p>(
         }
         Err(refusal) => return Admission::Refuse(Some(route), permit.principal, refusal),
     }
-    permit.keeps_method_override = may_override(head, policy, &host, &readings, &permit, now);
+    if may_override(head, policy, &host, &readings, &permit, now) {
+        permit.overrides = Overrides::Keep;
+    }
     Admission::Permit(permit)
 }
 
@@ -196,31 +198,31 @@ fn check_head<'a>(head: &Head<'a>) -> Result<std::borrow::Cow<'a, str>, Refusal>
     if matches!(*head.method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::new(
             Reason::MethodNotAllowed,
-            "CONNECT and TRACE are never forwarded.",
+            "CONNECT and TRACE are never forwarded",
         )
         .with(Hint::Allow(
             "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned(),
         )));
     }
-    if !is_method(head.method.as_str()) {
-        return bad("The method is not an upper-case word of at most 32 characters.");
+    if !route::is_method(head.method.as_str()) {
+        return bad("the method is not an upper-case word of at most 32 characters");
     }
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
     if head.uri.scheme().is_none() && authority.is_some() || !head.uri.path().starts_with('/') {
-        return bad("The target starts with neither a slash nor a scheme.");
+        return bad("the target starts with neither a slash nor a scheme");
     }
     let mut lines = head.headers.get_all(header::HOST).iter();
     let line = match lines.next().map(|line| line.to_str()) {
-        Some(Err(_)) => return bad("The Host header is not ASCII."),
+        Some(Err(_)) => return bad("the Host header is not ASCII"),
         Some(Ok(line)) => Some(line),
         None => None,
     };
     if lines.next().is_some() {
-        return bad("The request has more than one Host header.");
+        return bad("the request has more than one Host header");
     }
     let host = match (line, authority) {
         (Some(line), Some(authority)) if !line.eq_ignore_ascii_case(authority) => {
-            return bad("The target and the Host header name different hosts.");
+            return bad("the target and the Host header name different hosts");
         }
         (Some(host), _) | (None, Some(host))
             if line.is_some() || head.version >= Version::HTTP_2 =>
@@ -228,24 +230,14 @@ fn check_head<'a>(head: &Head<'a>) -> Result<std::borrow::Cow<'a, str>, Refusal>
             host
         }
         _ if head.version < Version::HTTP_11 => return Ok("".into()),
-        _ => return bad("The request has no Host header."),
+        _ => return bad("the request has no Host header"),
     };
     route::normalise_host(host).ok_or_else(|| {
         Refusal::new(
             Reason::BadRequest,
-            "The Host header is not one host with an optional port.",
+            "the Host header is not one host with an optional port",
         )
     })
-}
-
-/// `[A-Z][A-Z0-9_-]{0,31}`: extension methods pass, look-alikes of `GET` that a legacy server may fold do not.
-fn is_method(method: &str) -> bool {
-    let mut bytes = method.bytes();
-    method.len() <= 32
-        && bytes.next().is_some_and(|first| first.is_ascii_uppercase())
-        && bytes.all(|byte| {
-            byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')
-        })
 }
 
 /// The method a CORS preflight asks for (Fetch standard, CORS-preflight request). One with a body is none (P17).
@@ -259,7 +251,7 @@ fn requested_method<'a>(head: &Head<'a>) -> Option<&'a str> {
         .get_all(header::ACCESS_CONTROL_REQUEST_METHOD)
         .iter();
     let method = lines.next()?.to_str().ok()?;
-    (lines.next().is_none() && is_method(method)).then_some(method)
+    (lines.next().is_none() && route::is_method(method)).then_some(method)
 }
 
 fn find_route<'p>(
@@ -271,22 +263,22 @@ fn find_route<'p>(
     if !policy.hosts.is_empty() && !policy.hosts.iter().any(|known| known.matches(host)) {
         return Err(Refusal::new(
             Reason::NoRoute,
-            "This service does not answer for that host.",
+            "this service does not answer for that host",
         ));
     }
     match policy.table.find(&policy.routes, method, host, readings) {
         Found::Route(index) => Ok(&policy.routes[index]),
         Found::Ambiguous => Err(ambiguous(
-            "Two servers could read this path differently and choose different routes.",
+            "two servers could read this path differently and choose different routes",
         )),
         Found::MethodNotAllowed(allow) => Err(Refusal::new(
             Reason::MethodNotAllowed,
-            "This path is known, but it does not take this method.",
+            "this path is known, but it does not take this method",
         )
         .with(Hint::Allow(allow))),
         Found::Nothing => Err(Refusal::new(
             Reason::NoRoute,
-            "No route of this service matches the request.",
+            "no route of this service matches the request",
         )),
     }
 }
@@ -317,7 +309,7 @@ fn check_token<'p>(
             Access::Optional | Access::Public => Ok(None),
             Access::Authenticated => Err(Refusal::new(
                 Reason::MissingToken,
-                "This route asks for a token: send it as \"Authorization: Bearer <access token>\".",
+                "this route asks for a token: send it as \"Authorization: Bearer <access token>\"",
             )),
         };
     };
@@ -325,7 +317,7 @@ fn check_token<'p>(
     if matches!(found.place, Place::Cookie(_)) && !may_use_cookie(head, policy) {
         return Err(Refusal::new(
             Reason::CrossSite,
-            "A token in a cookie is not taken from another site's page; send it in the Authorization header.",
+            "a token in a cookie is not taken from another site's page; send it in the Authorization header",
         ));
     }
     let digest = TokenCache::digest(&found.token);
@@ -355,13 +347,13 @@ fn check_allowed(route: &Route, principal: &Principal) -> Result<(), Refusal> {
         .as_ref()
         .is_some_and(|pools| !pools.contains(&principal.pool_index))
     {
-        return refuse("Tokens of this user pool are not accepted on this route.");
+        return refuse("tokens of this user pool are not accepted on this route");
     }
     if route
         .token_use
         .is_some_and(|uses| !uses.contains(principal.token_use))
     {
-        return refuse("Tokens of this use (access or ID) are not accepted on this route.");
+        return refuse("tokens of this use (access or ID) are not accepted on this route");
     }
     let client_known = |clients: &crate::token::trust::Clients| match &principal.client_id {
         Some(client) => clients.contains(client),
@@ -372,7 +364,7 @@ fn check_allowed(route: &Route, principal: &Principal) -> Result<(), Refusal> {
         .as_ref()
         .is_some_and(|clients| !client_known(clients))
     {
-        return refuse("Tokens of this client are not accepted on this route.");
+        return refuse("tokens of this client are not accepted on this route");
     }
     Ok(())
 }
@@ -427,7 +419,7 @@ fn rewrite(
         .map(|_| &path[prefix.len()..])
         .filter(|rest| rest.is_empty() || rest.starts_with('/'))
         .ok_or(ambiguous(
-            "The path does not spell the prefix that is removed here as the configuration does.",
+            "the path does not spell the prefix that is removed here as the configuration does",
         ))?;
     let rewritten = format!(
         "{}{}",
@@ -469,7 +461,7 @@ fn may_override(
     ) else {
         return false;
     };
-    if !is_method(method) {
+    if !route::is_method(method) {
         return false;
     }
     let Found::Route(index) = policy.table.find(&policy.routes, method, host, readings) else {

@@ -109,34 +109,34 @@ impl Requirement {
         match self {
             Requirement::AnyScope(scopes) => Refusal::new(
                 Reason::InsufficientScope,
-                "The token has none of the scopes that this route asks for.",
+                "the token has none of the scopes that this route asks for",
             )
             .with(Hint::Scope(scopes.join(" "))),
             Requirement::AllScopes(scopes) => Refusal::new(
                 Reason::InsufficientScope,
-                "The token lacks a scope; this route asks for all of them.",
+                "the token lacks a scope; this route asks for all of them",
             )
             .with(Hint::Scope(scopes.join(" "))),
             Requirement::AnyGroup(_) => Refusal::new(
                 Reason::MissingGroup,
-                "The user is in none of the groups that this route asks for.",
+                "the user is in none of the groups that this route asks for",
             ),
             Requirement::AllGroups(_) => Refusal::new(
                 Reason::MissingGroup,
-                "The user lacks a group; this route asks for all of them.",
+                "the user lacks a group; this route asks for all of them",
             ),
             Requirement::Claim(..) | Requirement::AnyOf(_) => Refusal::new(
                 Reason::ClaimMismatch,
-                "A claim of the token does not have the value that this route asks for.",
+                "a claim of the token does not have the value that this route asks for",
             ),
             Requirement::Acr(accepted) => Refusal::new(
                 Reason::StepUpRequired,
-                "This route asks for a stronger sign-in than the one this token comes from.",
+                "this route asks for a stronger sign-in than the one this token comes from",
             )
             .with(Hint::AcrValues(accepted.join(" "))),
             Requirement::MaxAge(age) => Refusal::new(
                 Reason::StepUpRequired,
-                "This route asks for a more recent sign-in than the one this token comes from.",
+                "this route asks for a more recent sign-in than the one this token comes from",
             )
             .with(Hint::MaxAge(*age)),
         }
