@@ -207,16 +207,17 @@ impl KeyRing {
     }
 }
 
-/// The rings of all pools, in the order of the trust they serve; each reads its own clock.
+/// The rings of all pools, in the order of the trust they serve, at the time of a clock.
 #[derive(Clone)]
 pub struct KeyRings {
     rings: Vec<Arc<KeyRing>>,
+    clock: Clock,
 }
 
 impl KeyRings {
     /// `rings` in the order of `Trust::pools`.
-    pub fn new(rings: Vec<Arc<KeyRing>>) -> KeyRings {
-        KeyRings { rings }
+    pub fn new(rings: Vec<Arc<KeyRing>>, clock: Clock) -> KeyRings {
+        KeyRings { rings, clock }
     }
 
     /// The ring of the pool with this index.
@@ -228,19 +229,10 @@ impl KeyRings {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<KeyRing>> {
         self.rings.iter()
     }
-
-    /// Asks for a refresh of the pool with this index, as [`KeyRing::refreshed`] does. Whatever comes of it, the next
-    /// look at the keys tells.
-    pub async fn refresh(&self, pool: usize) {
-        if let Some(ring) = self.ring(pool) {
-            ring.refreshed().await;
-        }
-    }
 }
 
 impl Keys for KeyRings {
     fn of(&self, pool: usize) -> Option<Arc<KeySet>> {
-        let ring = self.ring(pool)?;
-        ring.current(ring.clock.now())
+        self.rings.get(pool)?.current(self.clock.now())
     }
 }

@@ -166,7 +166,7 @@ fn rings_are_found_by_the_index_of_their_pool() {
     let clock = Clock::fixed(NOW);
     let (empty, full) = (ring(remote(), &clock), ring(remote(), &clock));
     full.replace(Arc::new(key_set(&["a"])));
-    let rings = KeyRings::new(vec![empty, full]);
+    let rings = KeyRings::new(vec![empty, full], clock.clone());
     assert!(rings.of(0).is_none());
     assert_eq!(rings.of(1).unwrap().kids(), ["a"]);
     assert!(rings.of(2).is_none());
