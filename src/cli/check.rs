@@ -8,7 +8,7 @@ use crate::policy::route::{Access, Mode, Route, RouteTable};
 use crate::policy::rule::{Expected, Requirement, Rule};
 
 /// Validates the configuration and prints its effective routes.
-pub fn check(source: &Source) -> ExitCode {
+pub(super) fn check(source: &Source) -> ExitCode {
     let config = match load(source) {
         Ok(config) => config,
         Err(status) => return status,

@@ -14,7 +14,7 @@ use crate::{app, telemetry::logs};
 
 /// What `demo` takes.
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The gate's port
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -24,7 +24,7 @@ pub struct Arguments {
 }
 
 /// Starts a pool, a legacy service and the sidecar between them, and prints how to try it.
-pub fn demo(arguments: &Arguments) -> ExitCode {
+pub(super) fn demo(arguments: &Arguments) -> ExitCode {
     match start(arguments) {
         Ok(running) => {
             running.wait();

@@ -7,7 +7,7 @@ use crate::app::{self, StartFault};
 use crate::telemetry::logs;
 
 /// Runs the sidecar until it is told to stop.
-pub fn run(source: &Source) -> ExitCode {
+pub(super) fn run(source: &Source) -> ExitCode {
     let config = match load(source) {
         Ok(config) => config,
         Err(status) => return status,

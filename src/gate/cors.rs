@@ -17,7 +17,7 @@ const UPSTREAM_WORDS: [HeaderName; 6] = [
 ];
 
 /// The page a request comes from, and what `[cors]` lets it read.
-pub struct Page<'s> {
+pub(super) struct Page<'s> {
     cors: Option<&'s Cors>,
     /// What `Access-Control-Allow-Origin` says to it; none if it may read nothing.
     allowed: Option<HeaderValue>,
@@ -25,7 +25,7 @@ pub struct Page<'s> {
 
 impl<'s> Page<'s> {
     /// The page that sent a request with these headers.
-    pub fn of(cors: Option<&'s Cors>, headers: &HeaderMap) -> Page<'s> {
+    pub(super) fn of(cors: Option<&'s Cors>, headers: &HeaderMap) -> Page<'s> {
         let origin = headers.get(header::ORIGIN);
         let allowed = cors
             .zip(origin)
@@ -40,13 +40,13 @@ impl<'s> Page<'s> {
     }
 
     /// Whether preflights are answered here.
-    pub fn answers_preflights(&self) -> bool {
+    pub(super) fn answers_preflights(&self) -> bool {
         self.cors
             .is_some_and(|cors| cors.preflight == Preflight::Answer)
     }
 
     /// The answer to a preflight whose route is known. To an origin that is not allowed it says nothing.
-    pub fn preflight(&self, parts: &Parts) -> Response<Content> {
+    pub(super) fn preflight(&self, parts: &Parts) -> Response<Content> {
         let mut response = Response::new(Content::Whole(bytes::Bytes::new()));
         *response.status_mut() = StatusCode::NO_CONTENT;
         let (Some(cors), Some(_)) = (self.cors, &self.allowed) else {
@@ -70,7 +70,7 @@ impl<'s> Page<'s> {
     }
 
     /// On the upstream's answers, where preflights are answered here: its word is replaced by ours.
-    pub fn replace(&self, headers: &mut HeaderMap) {
+    pub(super) fn replace(&self, headers: &mut HeaderMap) {
         if !self.answers_preflights() {
             return;
         }
@@ -81,7 +81,7 @@ impl<'s> Page<'s> {
     }
 
     /// On a refusal: a page of an allowed origin may read why.
-    pub fn expose_refusal(&self, headers: &mut HeaderMap) {
+    pub(super) fn expose_refusal(&self, headers: &mut HeaderMap) {
         if self.cors.is_none() {
             return;
         }

@@ -28,7 +28,7 @@ use crate::upstream::{self, SendFault, Upstream};
 const AUDIT: HeaderName = HeaderName::from_static("x-portcullis-audit");
 
 /// Forwards one permitted request.
-pub async fn forward(
+pub(super) async fn forward(
     gate: &Gate,
     snapshot: &Snapshot,
     permit: Permit<'_>,

@@ -42,14 +42,14 @@ pub enum Place {
 
 /// A token and where it was.
 #[derive(Clone, PartialEq)]
-pub struct Found<'a> {
+pub struct Found<'s, 'r> {
     /// Its text. Never logged.
-    pub token: Cow<'a, str>,
+    pub token: Cow<'r, str>,
     /// The place it was found in.
-    pub place: &'a Place,
+    pub place: &'s Place,
 }
 
-impl std::fmt::Debug for Found<'_> {
+impl std::fmt::Debug for Found<'_, '_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Found")
             .field("place", self.place)
@@ -76,11 +76,11 @@ const NOT_A_TOKEN: Refusal = Refusal::new(
 
 /// Finds the one token of a request: `Ok(None)` when there is none, a refusal (`multiple_tokens`,
 /// `malformed_authorization`, `malformed_token`) when there are several, or when one is no token.
-pub fn find<'a>(
-    sources: &'a Sources,
-    headers: &'a HeaderMap,
-    query: Option<&'a str>,
-) -> Result<Option<Found<'a>>, Refusal> {
+pub fn find<'s, 'r>(
+    sources: &'s Sources,
+    headers: &'r HeaderMap,
+    query: Option<&'r str>,
+) -> Result<Option<Found<'s, 'r>>, Refusal> {
     // Whatever their schemes and wherever tokens are looked for: which of the two another server reads is anyone's guess.
     if headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
         return Err(TWO_AUTHORIZATIONS);

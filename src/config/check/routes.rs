@@ -93,7 +93,7 @@ pub(super) fn routes(table: Table<'_>, defaults: &Table<'_>, around: &Around<'_>
 }
 
 fn conflicts(routes: &[Route], paths: Paths) -> Vec<crate::policy::route::Conflict> {
-    RouteTable::compile(routes, paths.case)
+    RouteTable::compile(routes, paths.case, paths.allow)
         .err()
         .unwrap_or_default()
 }
