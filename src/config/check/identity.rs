@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::{headers, unavailable};
+use super::headers;
 use crate::config::fault::Fault;
 use crate::config::model::{Authorization, Identity};
 use crate::config::raw::Span;
 use crate::config::raw::Value;
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
+use crate::config::unavailable;
 use crate::identity::{Fact, IdentityHeader, ListStyle, Part, Plan, Template};
 
 /// A header and where it is written.
@@ -172,6 +173,10 @@ fn template(item: Item<'_>) -> Option<Template> {
     }
     match Template::parse(text) {
         Ok(template) => Some(template),
+        Err(_) if item.node.interpolated => item.refuse(
+            format!("`{}` has no such value", item.key),
+            "expected a claim, a fact such as @pool, or a template of them",
+        ),
         Err(why) => item.refuse(format!("`{}` has no such value", item.key), why),
     }
 }

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Inspection, fetch, origins};
+use super::{fetch, origins};
 use crate::config::fault::Fault;
+use crate::config::inspection::Inspection;
 use crate::config::model::{JwksSource, Pool};
 use crate::config::raw::Span;
 use crate::config::raw::item::Item;

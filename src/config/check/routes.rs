@@ -14,12 +14,13 @@ use std::sync::Arc;
 use super::identity::{self, Globals, Plans};
 use super::pools::Pools;
 use super::upstreams::Upstreams;
-use super::{patterns, rules, server, unavailable};
+use super::{patterns, rules, server};
 use crate::config::fault::Fault;
 use crate::config::model::Paths;
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
 use crate::config::raw::{Span, Value};
+use crate::config::unavailable;
 use crate::policy::path::Kinds;
 use crate::policy::route::{Access, Mode, Pattern, Route, RouteTable};
 use crate::policy::rule::Rule;
@@ -93,7 +94,7 @@ pub(super) fn routes(table: Table<'_>, defaults: &Table<'_>, around: &Around<'_>
 }
 
 fn conflicts(routes: &[Route], paths: Paths) -> Vec<crate::policy::route::Conflict> {
-    RouteTable::compile(routes, paths.case)
+    RouteTable::compile(routes, paths.case, paths.allow)
         .err()
         .unwrap_or_default()
 }

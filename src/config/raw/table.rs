@@ -5,9 +5,9 @@
 
 use super::item::Item;
 use super::{Entry, Span};
-use crate::config::check::Inspection;
-use crate::config::check::unavailable;
 use crate::config::fault::Fault;
+use crate::config::inspection::Inspection;
+use crate::config::unavailable;
 
 /// One table, being read.
 #[derive(Clone)]
@@ -138,12 +138,12 @@ impl<'a> Table<'a> {
                 continue;
             }
             let place = match self.name.as_str() {
-                "" => "the top level",
-                name => name,
+                "" => "at the top level".to_owned(),
+                name => format!("in {name}"),
             };
             let fault = Fault::at(
                 entry.key_span.clone(),
-                format!("unknown key `{}` in {place}", entry.key),
+                format!("unknown key `{}` {place}", entry.key),
                 "this key is not known here",
             );
             self.at.tell(match nearest(&entry.key, &self.asked) {

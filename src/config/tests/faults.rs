@@ -1,0 +1,857 @@
+//! Faults of single values: their text, and that all of them come in one run.
+
+use insta::assert_snapshot;
+
+use super::{POOL, loaded, machine, refused, refused_whole};
+
+#[test]
+fn a_typo_is_told_with_the_nearest_key() {
+    assert_snapshot!(refused("[server]\nlisen = \"0.0.0.0:8080\"\n"), @r#"
+    error: unknown key `lisen` in [server]
+     --> portcullis.toml:5:1
+      |
+    5 | lisen = "0.0.0.0:8080"
+      | ^^^^^ this key is not known here
+      |
+      = help: did you mean `listen`?
+
+    portcullis.toml: 1 fault
+    "#);
+    assert_snapshot!(refused("[route]\n\"/x\" = \"a\"\n"), @r"
+    error: unknown key `route` in the top level
+     --> portcullis.toml:4:2
+      |
+    4 | [route]
+      |  ^^^^^ this key is not known here
+      |
+      = help: did you mean `routes`?
+
+    portcullis.toml: 1 fault
+    ");
+    assert_snapshot!(refused("[paths]\nbanana = 1\n"), @r"
+    error: unknown key `banana` in [paths]
+     --> portcullis.toml:5:1
+      |
+    5 | banana = 1
+      | ^^^^^^ this key is not known here
+      |
+      = help: known keys: `allow`, `case`
+
+    portcullis.toml: 1 fault
+    ");
+}
+
+#[test]
+fn every_fault_is_told_in_one_run_and_in_order() {
+    assert_snapshot!(refused(
+        r#"
+[server]
+listen = "localhost:8080"
+drain_delay = 5
+workers = -1
+[server.limits]
+header_timeout = "0s"
+body_bytes = "10KB"
+[identity.headers]
+Content-Length = "sub"
+[routes]
+"GET /x" = []
+"#
+    ), @r#"
+    error: `listen` is not an address
+     --> portcullis.toml:6:10
+      |
+    6 | listen = "localhost:8080"
+      |          ^^^^^^^^^^^^^^^^ expected an IP address and a port, such as "127.0.0.1:8080"
+      |
+      = help: names are not looked up here: write 127.0.0.1
+
+    error: `drain_delay` is an integer
+     --> portcullis.toml:7:15
+      |
+    7 | drain_delay = 5
+      |               ^ expected a duration such as "30s" (ms, s, m, h or d)
+
+    error: `workers` is out of bounds
+     --> portcullis.toml:8:11
+      |
+    8 | workers = -1
+      |           ^^ expected a whole number from 0 to 1024
+
+    error: `header_timeout` is no time at all
+      --> portcullis.toml:10:18
+       |
+    10 | header_timeout = "0s"
+       |                  ^^^^ expected more than zero
+
+    error: `body_bytes` has a value that cannot be read
+      --> portcullis.toml:11:14
+       |
+    11 | body_bytes = "10KB"
+       |              ^^^^^^ expected a size such as "64KiB" (B, KiB, MiB or GiB)
+
+    error: `Content-Length` cannot carry identity
+      --> portcullis.toml:13:1
+       |
+    13 | Content-Length = "sub"
+       | ^^^^^^^^^^^^^^ expected another name, such as X-User
+       |
+       = help: this header says how the message itself is to be read
+
+    error: this route asks for nothing
+      --> portcullis.toml:15:12
+       |
+    15 | "GET /x" = []
+       |            ^^ expected a scope
+       |
+       = help: any good token is `{}`, no token at all is `{ access = "public" }`
+
+    portcullis.toml: 7 faults
+    "#);
+}
+
+#[test]
+fn syntax_errors_are_told_with_what_stands_before_them() {
+    assert_snapshot!(refused("[server]\nlisen = \"x\"\nadmin = \n[paths]\nmore = 1\n"), @r#"
+    error: unknown key `lisen` in [server]
+     --> portcullis.toml:5:1
+      |
+    5 | lisen = "x"
+      | ^^^^^ this key is not known here
+      |
+      = help: did you mean `listen`?
+
+    error: syntax error: string values must be quoted
+     --> portcullis.toml:6:9
+      |
+    6 | admin = 
+      |         ^ expected literal string
+
+    portcullis.toml: 2 faults
+    "#);
+    assert_snapshot!(refused_whole("[server]\nhosts = [\"a\"\n[paths]\ncase = \"guard\"\n"), @r#"
+    error: syntax error: missing comma between array elements
+     --> portcullis.toml:3:1
+      |
+    3 | [paths]
+      | ^ expected `,`
+
+    error: syntax error: missing comma between array elements
+     --> portcullis.toml:4:1
+      |
+    4 | case = "guard"
+      | ^ expected `,`
+
+    portcullis.toml: 2 faults
+    "#);
+    assert_snapshot!(refused("[server\n"), @r"
+    error: syntax error: unclosed table
+     --> portcullis.toml:4:8
+      |
+    4 | [server
+      |        ^ expected `]`
+
+    portcullis.toml: 1 fault
+    ");
+    assert_snapshot!(refused("[server]\nadmin = \"127.0.0.1:1\"\nadmin = \"127.0.0.1:2\"\n"), @r#"
+    error: syntax error: duplicate key
+     --> portcullis.toml:6:1
+      |
+    6 | admin = "127.0.0.1:2"
+      | ^^^^^ not valid TOML
+
+    portcullis.toml: 1 fault
+    "#);
+}
+
+#[test]
+fn a_value_of_another_type_is_told() {
+    assert_snapshot!(refused("[server]\nlimits = 1\n[paths.allow]\n[tokens]\ncache_entries = -1\nsources = [1]\n"), @r#"
+    error: unknown key `server` in [pools.main]
+     --> portcullis.toml:4:1
+      |
+    4 | server = 1
+      | ^^^^^^ this key is not known here
+      |
+      = help: known keys: `user_pool_id`, `issuer`, `extra_issuers`, `jwks_file`, `jwks_url`, `fetch`, `jwks_refresh`, `jwks_cooldown`, `jwks_max_stale`, `required`, `scope_claim`, `groups_claim`, `client_claim`, `client_ids`, `token_use`, `audiences`, `leeway`
+
+    error: `connections` is out of bounds
+     --> portcullis.toml:6:15
+      |
+    6 | connections = 0
+      |               ^ expected a whole number, 1 or more
+
+    error: `header_bytes` is an integer
+     --> portcullis.toml:7:16
+      |
+    7 | header_bytes = 1024
+      |                ^^^^ expected a size such as "64KiB" (B, KiB, MiB or GiB)
+
+    portcullis.toml: 3 faults
+    "#);
+    assert_snapshot!(refused(
+        r#"[server]
+listen = 8080
+hosts = "example.com"
+workers = "four"
+[tokens]
+raw_authorization = "yes"
+cache_entries = 1979-05-27
+[upstream]
+max_connections = 99999999999999999999
+"#
+    ), @r#"
+    error: `listen` is an integer
+     --> portcullis.toml:5:10
+      |
+    5 | listen = 8080
+      |          ^^^^ expected a string
+
+    error: `hosts` is a string
+     --> portcullis.toml:6:9
+      |
+    6 | hosts = "example.com"
+      |         ^^^^^^^^^^^^^ expected a list of hosts such as "app.example.com" or "*.example.com"
+      |
+      = help: put it in brackets: ["…"]
+
+    error: `workers` is a string
+     --> portcullis.toml:7:11
+      |
+    7 | workers = "four"
+      |           ^^^^^^ expected a whole number from 0 to 1024
+
+    error: `raw_authorization` is a string
+     --> portcullis.toml:9:21
+      |
+    9 | raw_authorization = "yes"
+      |                     ^^^^^ expected `true` or `false`
+
+    error: `cache_entries` is a date or time
+      --> portcullis.toml:10:17
+       |
+    10 | cache_entries = 1979-05-27
+       |                 ^^^^^^^^^^ expected a whole number from 0 to 10000000
+
+    error: this number is too large
+      --> portcullis.toml:12:19
+       |
+    12 | max_connections = 99999999999999999999
+       |                   ^^^^^^^^^^^^^^^^^^^^ expected a number of at most 64 bits
+
+    portcullis.toml: 6 faults
+    "#);
+}
+
+#[test]
+fn addresses_are_told() {
+    assert_snapshot!(refused(
+        r#"[server]
+listen = ":8080"
+admin = "127.0.0.1"
+probes = "example.com:9091"
+"#
+    ), @r#"
+    error: `listen` is not an address
+     --> portcullis.toml:5:10
+      |
+    5 | listen = ":8080"
+      |          ^^^^^^^ expected an IP address and a port, such as "127.0.0.1:8080"
+      |
+      = help: every IPv4 address is written 0.0.0.0, every address [::]
+
+    error: `admin` is not an address
+     --> portcullis.toml:6:9
+      |
+    6 | admin = "127.0.0.1"
+      |         ^^^^^^^^^^^ expected an IP address and a port, such as "127.0.0.1:8080"
+
+    error: `probes` is not an address
+     --> portcullis.toml:7:10
+      |
+    7 | probes = "example.com:9091"
+      |          ^^^^^^^^^^^^^^^^^^ expected an IP address and a port, such as "127.0.0.1:8080"
+
+    portcullis.toml: 3 faults
+    "#);
+    assert_snapshot!(refused("[server]\nlisten = \"unix:gate.sock\"\n"), @r#"
+    error: `listen` is not an absolute path
+     --> portcullis.toml:5:10
+      |
+    5 | listen = "unix:gate.sock"
+      |          ^^^^^^^^^^^^^^^^ expected a path such as "unix:/run/app.sock"
+
+    portcullis.toml: 1 fault
+    "#);
+    assert_snapshot!(refused("[server]\nlisten = \"fd:\"\n"), @r#"
+    error: `listen` names no socket
+     --> portcullis.toml:5:10
+      |
+    5 | listen = "fd:"
+      |          ^^^^^ expected "fd:NAME", as FileDescriptorName= says
+
+    portcullis.toml: 1 fault
+    "#);
+    assert_snapshot!(refused("[server]\nlisten = \"0.0.0.0:9090\"\n"), @r#"
+    error: `admin` and `listen` are on one address
+     --> portcullis.toml:5:10
+      |
+    5 | listen = "0.0.0.0:9090"
+      |          ^^^^^^^^^^^^^^ this address is taken
+
+    portcullis.toml: 1 fault
+    "#);
+    assert_snapshot!(refused(
+        "[server]\nprobes = \"127.0.0.1:9090\"\ntrusted_proxies = [\"10.0.0.0/40\", \"10.0.0.1\", \"10.0.0.1\"]\n"
+    ), @r#"
+    error: `probes` and `admin` are on one address
+     --> portcullis.toml:5:10
+      |
+    5 | probes = "127.0.0.1:9090"
+      |          ^^^^^^^^^^^^^^^^ this address is taken
+
+    error: `trusted_proxies` has a value that cannot be read
+     --> portcullis.toml:6:20
+      |
+    6 | trusted_proxies = ["10.0.0.0/40", "10.0.0.1", "10.0.0.1"]
+      |                    ^^^^^^^^^^^^^ expected a network such as "10.0.0.0/8"
+
+    error: `trusted_proxies` says the same twice
+     --> portcullis.toml:6:47
+      |
+    6 | trusted_proxies = ["10.0.0.0/40", "10.0.0.1", "10.0.0.1"]
+      |                                               ^^^^^^^^^^ this is in the list already
+
+    portcullis.toml: 3 faults
+    "#);
+    assert_snapshot!(refused(
+        "[server]\nhosts = [\"*.example.com\", \"a b\", \"example.com:80\"]\nexternal_url = \"https://app.example.com/app\"\n"
+    ), @r#"
+    error: `hosts` has a value that cannot be read
+     --> portcullis.toml:5:27
+      |
+    5 | hosts = ["*.example.com", "a b", "example.com:80"]
+      |                           ^^^^^ expected a host such as "app.example.com" or "*.example.com"
+
+    error: `hosts` has a value that cannot be read
+     --> portcullis.toml:5:34
+      |
+    5 | hosts = ["*.example.com", "a b", "example.com:80"]
+      |                                  ^^^^^^^^^^^^^^^^ expected a host such as "app.example.com" or "*.example.com"
+
+    error: `external_url` has a path
+     --> portcullis.toml:6:16
+      |
+    6 | external_url = "https://app.example.com/app"
+      |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected an origin such as "https://app.example.com", without a path
+
+    portcullis.toml: 3 faults
+    "#);
+}
+
+#[test]
+fn times_and_sizes_are_told() {
+    assert_snapshot!(refused(
+        r#"[server]
+drain_delay = "30s"
+drain_timeout = "25s"
+[server.limits]
+header_bytes = "1KiB"
+header_timeout = "1h30m"
+body_bytes = "none"
+idle_timeout = "soon"
+[upstream]
+response_timeout = "unlimited"
+"#
+    ), @r#"
+    error: `drain_delay` leaves no time to drain
+     --> portcullis.toml:5:15
+      |
+    5 | drain_delay = "30s"
+      |               ^^^^^ expected less than `drain_timeout`
+      |
+      = help: both count from SIGTERM
+
+    error: `header_bytes` is out of bounds
+     --> portcullis.toml:8:16
+      |
+    8 | header_bytes = "1KiB"
+      |                ^^^^^^ expected from "8KiB" to "1MiB"
+
+    error: `header_timeout` has a value that cannot be read
+     --> portcullis.toml:9:18
+      |
+    9 | header_timeout = "1h30m"
+      |                  ^^^^^^^ expected a duration such as "30s" (ms, s, m, h or d)
+
+    error: `body_bytes` has a value that cannot be read
+      --> portcullis.toml:10:14
+       |
+    10 | body_bytes = "none"
+       |              ^^^^^^ expected a size such as "64KiB" (B, KiB, MiB or GiB)
+
+    error: `idle_timeout` has a value that cannot be read
+      --> portcullis.toml:11:16
+       |
+    11 | idle_timeout = "soon"
+       |                ^^^^^^ expected a duration such as "30s" (ms, s, m, h or d)
+
+    error: `response_timeout` has a value that cannot be read
+      --> portcullis.toml:13:20
+       |
+    13 | response_timeout = "unlimited"
+       |                    ^^^^^^^^^^^ expected a duration such as "30s" (ms, s, m, h or d)
+
+    portcullis.toml: 6 faults
+    "#);
+}
+
+#[test]
+fn words_are_told_with_the_nearest() {
+    assert_snapshot!(refused(
+        r#"[paths]
+allow = ["encoded-slashes", "semicolon", "semicolon"]
+case = "insensitiv"
+[identity]
+authorization = "pass"
+"#
+    ), @r#"
+    error: `allow` has an unknown value
+     --> portcullis.toml:5:10
+      |
+    5 | allow = ["encoded-slashes", "semicolon", "semicolon"]
+      |          ^^^^^^^^^^^^^^^^^ expected one of `encoded-slash`, `double-slash`, `dot-segments`, `double-encoding`, `semicolon`, `backslash`
+      |
+      = help: did you mean "encoded-slash"?
+
+    error: `allow` says the same twice
+     --> portcullis.toml:5:42
+      |
+    5 | allow = ["encoded-slashes", "semicolon", "semicolon"]
+      |                                          ^^^^^^^^^^^ this is in the list already
+
+    error: `case` has an unknown value
+     --> portcullis.toml:6:8
+      |
+    6 | case = "insensitiv"
+      |        ^^^^^^^^^^^^ expected one of `guard`, `insensitive`, `sensitive`
+      |
+      = help: did you mean "insensitive"?
+
+    error: `authorization` has an unknown value
+     --> portcullis.toml:8:17
+      |
+    8 | authorization = "pass"
+      |                 ^^^^^^ expected one of `strip`, `forward`
+
+    portcullis.toml: 4 faults
+    "#);
+}
+
+#[test]
+fn upstreams_are_told() {
+    assert_snapshot!(refused(
+        r#"[upstream]
+url = "http://127.0.0.1:3000/app"
+[upstreams.a]
+url = "ftp://127.0.0.1"
+[upstreams.b]
+keepalive = "1s"
+[upstreams.upstream]
+url = "unix:app.sock"
+[routes]
+"/x" = { upstream = "bb" }
+"/y" = { upstream = "upstream" }
+"#
+    ), @r#"
+    error: `url` has a path
+     --> portcullis.toml:5:7
+      |
+    5 | url = "http://127.0.0.1:3000/app"
+      |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected a URL such as "http://127.0.0.1:3000", or "unix:/run/app.sock", without a path
+      |
+      = help: a route's `add_prefix` puts something in front of a path
+
+    error: `url` is not such a URL
+     --> portcullis.toml:7:7
+      |
+    7 | url = "ftp://127.0.0.1"
+      |       ^^^^^^^^^^^^^^^^^ expected a URL such as "http://127.0.0.1:3000", or "unix:/run/app.sock"
+
+    error: [upstreams.b] has no `url`
+     --> portcullis.toml:8:1
+      |
+    8 | [upstreams.b]
+      | ^^^^^^^^^^^^^ expected `url`: where this upstream is
+
+    error: no upstream may be named `upstream`
+      --> portcullis.toml:10:1
+       |
+    10 | [upstreams.upstream]
+       | ^^^^^^^^^^^^^^^^^^^^ expected another name
+       |
+       = help: that is what logs and metrics call the default [upstream]
+
+    error: `url` is not an absolute path
+      --> portcullis.toml:11:7
+       |
+    11 | url = "unix:app.sock"
+       |       ^^^^^^^^^^^^^^^ expected a path such as "unix:/run/app.sock"
+
+    error: this upstream is not configured
+      --> portcullis.toml:13:21
+       |
+    13 | "/x" = { upstream = "bb" }
+       |                     ^^^^ expected the NAME of an [upstreams.NAME]
+       |
+       = help: did you mean "b"?
+
+    portcullis.toml: 6 faults
+    "#);
+    assert_snapshot!(refused("[routes]\n\"/x\" = { upstream = \"a\" }\n"), @r#"
+    error: this upstream is not configured
+     --> portcullis.toml:5:21
+      |
+    5 | "/x" = { upstream = "a" }
+      |                     ^^^ expected the NAME of an [upstreams.NAME]
+      |
+      = help: there is no [upstreams.NAME] table
+
+    portcullis.toml: 1 fault
+    "#);
+}
+
+#[test]
+fn what_this_version_lacks_is_told_and_never_ignored() {
+    assert_snapshot!(refused(
+        r#"[server]
+tls = { cert_file = "/c", key_file = "/k" }
+[upstream]
+url = "https://127.0.0.1:3000"
+http2 = true
+tls = { ca_file = "/c" }
+[tests]
+"a" = { request = "GET /", expect = "allow" }
+[credentials.billing]
+grant = "client_credentials"
+[outbound.inventory]
+listen = "127.0.0.1:7001"
+[login]
+pool = "main"
+[telemetry]
+otlp_endpoint = "http://127.0.0.1:4318"
+[identity.headers]
+X-San = "@tls.san"
+[routes]
+"/a" = { login = true }
+"/b" = { client_cert = { san = ["x"] } }
+"/c" = { access = "certificate" }
+"#
+    ), @r#"
+    error: TLS on the gate (`[server] tls`) is not available in this version
+     --> portcullis.toml:5:1
+      |
+    5 | tls = { cert_file = "/c", key_file = "/k" }
+      | ^^^ not available in this version
+
+    error: an upstream over https is not available in this version
+     --> portcullis.toml:7:7
+      |
+    7 | url = "https://127.0.0.1:3000"
+      |       ^^^^^^^^^^^^^^^^^^^^^^^^ not available in this version
+
+    error: HTTP/2 to an upstream is not available in this version
+     --> portcullis.toml:8:9
+      |
+    8 | http2 = true
+      |         ^^^^ not available in this version
+
+    error: TLS to an upstream (`tls`) is not available in this version
+     --> portcullis.toml:9:1
+      |
+    9 | tls = { ca_file = "/c" }
+      | ^^^ not available in this version
+
+    error: `[tests]` is not available in this version
+      --> portcullis.toml:10:2
+       |
+    10 | [tests]
+       |  ^^^^^ not available in this version
+
+    error: `[credentials]` is not available in this version
+      --> portcullis.toml:12:2
+       |
+    12 | [credentials.billing]
+       |  ^^^^^^^^^^^ not available in this version
+
+    error: `[outbound]` is not available in this version
+      --> portcullis.toml:14:2
+       |
+    14 | [outbound.inventory]
+       |  ^^^^^^^^ not available in this version
+
+    error: `[login]` is not available in this version
+      --> portcullis.toml:16:2
+       |
+    16 | [login]
+       |  ^^^^^ not available in this version
+
+    error: `otlp_endpoint` is not available in this version
+      --> portcullis.toml:19:1
+       |
+    19 | otlp_endpoint = "http://127.0.0.1:4318"
+       | ^^^^^^^^^^^^^ not available in this version
+
+    error: an `@tls` fact is not available in this version
+      --> portcullis.toml:21:9
+       |
+    21 | X-San = "@tls.san"
+       |         ^^^^^^^^^^ not available in this version
+
+    error: browser sign-in (`login`) is not available in this version
+      --> portcullis.toml:23:18
+       |
+    23 | "/a" = { login = true }
+       |                  ^^^^ not available in this version
+
+    error: `client_cert` is not available in this version
+      --> portcullis.toml:24:10
+       |
+    24 | "/b" = { client_cert = { san = ["x"] } }
+       |          ^^^^^^^^^^^ not available in this version
+
+    error: `access = "certificate"` is not available in this version
+      --> portcullis.toml:25:19
+       |
+    25 | "/c" = { access = "certificate" }
+       |                   ^^^^^^^^^^^^^ not available in this version
+
+    portcullis.toml: 13 faults
+    "#);
+    loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");
+}
+
+#[test]
+fn tokens_cors_and_telemetry_are_told() {
+    assert_snapshot!(refused(
+        r#"[tokens]
+sources = [{ header = "Host" }, { cookie = "a b" }, { cookie = "a", query = "b" }, { query = "t" }, { query = "t" }, {}]
+cross_site = ["https://a.example/x", "null"]
+[cors]
+allow_origins = ["*"]
+allow_credentials = true
+allow_headers = ["x y"]
+preflight = "reply"
+[telemetry]
+log_format = "yaml"
+log_level = "inof"
+"#
+    ), @r#"
+    error: `header` names a header that belongs to the message itself
+     --> portcullis.toml:5:23
+      |
+    5 | sources = [{ header = "Host" }, { cookie = "a b" }, { cookie = "a", query = "b" }, { query = "t" }, { query = "t" }, {}]
+      |                       ^^^^^^ expected another header
+
+    error: `cookie` has a value that cannot be read
+     --> portcullis.toml:5:44
+      |
+    5 | sources = [{ header = "Host" }, { cookie = "a b" }, { cookie = "a", query = "b" }, { query = "t" }, { query = "t" }, {}]
+      |                                            ^^^^^ expected the name of a cookie
+
+    error: this place is not one place
+     --> portcullis.toml:5:53
+      |
+    5 | sources = [{ header = "Host" }, { cookie = "a b" }, { cookie = "a", query = "b" }, { query = "t" }, { query = "t" }, {}]
+      |                                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected one of `header`, `cookie` and `query`
+
+    error: `sources` says the same twice
+     --> portcullis.toml:5:101
+      |
+    5 | sources = [{ header = "Host" }, { cookie = "a b" }, { cookie = "a", query = "b" }, { query = "t" }, { query = "t" }, {}]
+      |                                                                                                     ^^^^^^^^^^^^^^^ this is in the list already
+
+    error: this place is not one place
+     --> portcullis.toml:5:118
+      |
+    5 | sources = [{ header = "Host" }, { cookie = "a b" }, { cookie = "a", query = "b" }, { query = "t" }, { query = "t" }, {}]
+      |                                                                                                                      ^^ expected one of `header`, `cookie` and `query`
+
+    error: `cross_site` has a path
+     --> portcullis.toml:6:15
+      |
+    6 | cross_site = ["https://a.example/x", "null"]
+      |               ^^^^^^^^^^^^^^^^^^^^^ expected an origin such as "https://app.example.com", without a path
+
+    error: `cross_site` is not such a URL
+     --> portcullis.toml:6:38
+      |
+    6 | cross_site = ["https://a.example/x", "null"]
+      |                                      ^^^^^^ expected an origin such as "https://app.example.com"
+
+    error: every origin may send cookies and read the answers
+     --> portcullis.toml:9:21
+      |
+    9 | allow_credentials = true
+      |                     ^^^^ expected `false` beside `allow_origins = ["*"]`
+      |
+      = help: name the origins that may; browsers refuse this combination too
+
+    error: `allow_headers` has a value that cannot be read
+      --> portcullis.toml:10:18
+       |
+    10 | allow_headers = ["x y"]
+       |                  ^^^^^ expected the name of a header
+
+    error: `preflight` has an unknown value
+      --> portcullis.toml:11:13
+       |
+    11 | preflight = "reply"
+       |             ^^^^^^^ expected one of `forward`, `answer`
+
+    error: `log_format` has an unknown value
+      --> portcullis.toml:13:14
+       |
+    13 | log_format = "yaml"
+       |              ^^^^^^ expected one of `json`, `text`
+
+    error: `log_level` has an unknown value
+      --> portcullis.toml:14:13
+       |
+    14 | log_level = "inof"
+       |             ^^^^^^ expected one of `off`, `error`, `warn`, `info`, `debug`, `trace`
+       |
+       = help: did you mean "info"?
+
+    portcullis.toml: 12 faults
+    "#);
+    assert_snapshot!(refused("[tokens]\nsources = []\n[cors]\nallow_origins = [\"*\", \"https://a.example\"]\n"), @r#"
+    error: `sources` is an empty list
+     --> portcullis.toml:5:11
+      |
+    5 | sources = []
+      |           ^^ expected a list of places such as { header = "Authorization" }, not empty
+      |
+      = help: a list that asks for nothing is never meant; leave the key out
+
+    error: `allow_origins` has "*" and more
+     --> portcullis.toml:7:17
+      |
+    7 | allow_origins = ["*", "https://a.example"]
+      |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^ expected "*" alone, or origins
+
+    portcullis.toml: 2 faults
+    "#);
+    assert_snapshot!(refused("[cors]\nmax_age = \"1m\"\n[telemetry]\nlog_level = \"a=b=c\"\n"), @r#"
+    error: [cors] has no `allow_origins`
+     --> portcullis.toml:4:1
+      |
+    4 | [cors]
+      | ^^^^^^ expected `allow_origins`: the pages that may read answers
+
+    error: `log_level` has a value that cannot be read
+     --> portcullis.toml:7:13
+      |
+    7 | log_level = "a=b=c"
+      |             ^^^^^^^ expected a level, or a filter such as "info,portcullis=debug"
+
+    portcullis.toml: 2 faults
+    "#);
+}
+
+#[test]
+fn placeholders_are_told() {
+    assert_snapshot!(refused(
+        "[server]\nlisten = \"${NOWHERE}:8080\"\nadmin = \"127.0.0.1:${not a name}\"\nprobes = \"${\"\n"
+    ), @r#"
+    error: the environment variable `NOWHERE` is not set
+     --> portcullis.toml:5:11
+      |
+    5 | listen = "${NOWHERE}:8080"
+      |           ^^^^^^^^^^ expected a variable that is set
+      |
+      = help: set it where this runs; a literal `${` is written `$${`
+
+    error: this is no name of an environment variable
+     --> portcullis.toml:6:20
+      |
+    6 | admin = "127.0.0.1:${not a name}"
+      |                    ^^^^^^^^^^^^^ expected letters, digits and `_`
+      |
+      = help: a literal `${` is written `$${`
+
+    error: a placeholder is never closed
+     --> portcullis.toml:7:11
+      |
+    7 | probes = "${"
+      |           ^^ expected `${NAME}`
+      |
+      = help: a literal `${` is written `$${`
+
+    portcullis.toml: 3 faults
+    "#);
+}
+
+#[test]
+fn what_the_environment_holds_is_a_value_and_nothing_else() {
+    let config = loaded(
+        "[telemetry]\nlog_level = \"${NAME}=debug\"\n[tokens]\nsources = [{ query = \"$${NAME}$\" }]\n",
+    );
+    assert_eq!(config.telemetry.log_level, "value=debug");
+    assert_eq!(
+        config.tokens.sources.places,
+        [crate::token::find::Place::Query("${NAME}$".to_owned())]
+    );
+    // A value with a quote, a line end and a key in it stays one string.
+    let told = refused("[server]\nlisten = \"${INJECTION}\"\n");
+    assert!(told.contains("`listen` is not an address"), "{told}");
+    assert!(told.contains("1 fault"), "{told}");
+}
+
+#[test]
+fn a_text_with_windows_line_ends_and_a_mark_at_its_head_is_read() {
+    let text = format!("\u{feff}{POOL}[paths]\ncase = \"sensitive\"\n").replace('\n', "\r\n");
+    assert!(machine(&text).is_ok());
+    assert_snapshot!(refused_whole(&text.replace("sensitive", "sensible")), @r#"
+    error: `case` has an unknown value
+     --> portcullis.toml:5:8
+      |
+    5 | case = "sensible"
+      |        ^^^^^^^^^^ expected one of `guard`, `insensitive`, `sensitive`
+      |
+      = help: did you mean "sensitive"?
+
+    portcullis.toml: 1 fault
+    "#);
+}
+
+#[test]
+fn a_text_that_says_nothing_is_never_no_authentication() {
+    assert_snapshot!(refused_whole(""), @r"
+    error: no pool is configured
+    --> portcullis.toml
+     = note: expected a table [pools.NAME] at least
+     = help: user_pool_id and client_ids are all it needs
+
+    portcullis.toml: 1 fault
+    ");
+    assert_snapshot!(refused_whole("[pools]\n"), @r"
+    error: no pool is configured
+     --> portcullis.toml:1:1
+      |
+    1 | [pools]
+      | ^^^^^^^ expected a table [pools.NAME] at least
+      |
+      = help: user_pool_id and client_ids are all it needs
+
+    portcullis.toml: 1 fault
+    ");
+}
+
+#[test]
+fn debug_of_faults_leaves_the_text_out() {
+    let Err(faults) = machine("[serve]\n# a comment nobody quotes\n") else {
+        panic!("loaded");
+    };
+    assert!(!format!("{faults:?}").contains("nobody quotes"));
+}
