@@ -6,11 +6,162 @@ use super::{loaded, machine};
 
 #[test]
 fn every_default_is_the_contract_s() {
-    let config = loaded("[upstreams.other]\nurl = \"unix:/run/app.sock\"\n[cors]\nallow_origins = [\"HTTPS://App.example.com:443/\"]\n");
-    assert_debug_snapshot!((config.server, config.limits, config.paths), @"");
-    assert_debug_snapshot!((config.upstreams, config.tokens, config.identity), @"");
-    assert_debug_snapshot!(config.pools, @"");
-    assert_debug_snapshot!((config.cors, config.telemetry), @"");
+    let config = loaded(
+        "[upstreams.other]\nurl = \"unix:/run/app.sock\"\n[cors]\nallow_origins = [\"HTTPS://App.example.com:443/\"]\n",
+    );
+    assert_debug_snapshot!((config.server, config.limits, config.paths), @r"
+    (
+        Server {
+            listen: Tcp(
+                127.0.0.1:8080,
+            ),
+            admin: 127.0.0.1:9090,
+            probes: None,
+            hosts: [],
+            external_origin: None,
+            trusted_proxies: [],
+            drain_delay: 0ns,
+            drain_timeout: 25s,
+            workers: 0,
+        },
+        Limits {
+            header_bytes: 32768,
+            header_timeout: 10s,
+            body_bytes: None,
+            body_timeout: 30s,
+            idle_timeout: 75s,
+            connections: 10000,
+        },
+        Paths {
+            allow: Kinds(
+                0,
+            ),
+            case: Guard,
+        },
+    )
+    ");
+    assert_debug_snapshot!((config.upstreams, config.tokens, config.identity), @r#"
+    (
+        [
+            Upstream {
+                name: "upstream",
+                address: Tcp {
+                    tls: false,
+                    host: "127.0.0.1",
+                    port: 3000,
+                },
+                http2: false,
+                connect_timeout: 3s,
+                response_timeout: Some(
+                    60s,
+                ),
+                keepalive: 4s,
+                max_connections: 0,
+                host_header: Preserve,
+                header_case: Lower,
+                basic_auth: None,
+            },
+            Upstream {
+                name: "other",
+                address: Unix(
+                    "/run/app.sock",
+                ),
+                http2: false,
+                connect_timeout: 3s,
+                response_timeout: Some(
+                    60s,
+                ),
+                keepalive: 4s,
+                max_connections: 0,
+                host_header: Preserve,
+                header_case: Lower,
+                basic_auth: None,
+            },
+        ],
+        Tokens {
+            sources: Sources {
+                places: [
+                    Authorization,
+                ],
+                raw_authorization: false,
+            },
+            cross_site: [],
+            cache_entries: 10000,
+            streams_outlive_token: false,
+        },
+        Identity {
+            authorization: Strip,
+            remove: [],
+        },
+    )
+    "#);
+    assert_debug_snapshot!(config.pools, @r#"
+    [
+        Pool {
+            trust: Pool {
+                name: "main",
+                issuers: [
+                    "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xyz",
+                    "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xyz",
+                ],
+                kind: Cognito,
+                client_ids: These(
+                    [
+                        "app",
+                    ],
+                ),
+                token_use: Access,
+                audiences: [],
+                scope_claim: "scope",
+                groups_claim: "cognito:groups",
+                client_claim: "client_id",
+                leeway: 0.0,
+            },
+            jwks: Urls(
+                [
+                    "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xyz/.well-known/jwks.json",
+                    "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xyz/.well-known/jwks.json",
+                ],
+            ),
+            jwks_file: None,
+            refresh: 900s,
+            cooldown: 10s,
+            max_stale: 86400s,
+            required: true,
+            fetch: Fetch {
+                timeout: 3s,
+                ca_pem: None,
+                proxy: None,
+            },
+        },
+    ]
+    "#);
+    assert_debug_snapshot!((config.cors, config.telemetry), @r#"
+    (
+        Some(
+            Cors {
+                preflight: Forward,
+                allow_origins: Some(
+                    [
+                        "https://app.example.com",
+                    ],
+                ),
+                allow_headers: [
+                    "authorization",
+                    "content-type",
+                ],
+                allow_credentials: false,
+                max_age: 600s,
+            },
+        ),
+        Telemetry {
+            log_format: None,
+            log_level: "info",
+            access_log: true,
+            log_subject: true,
+        },
+    )
+    "#);
 }
 
 #[test]

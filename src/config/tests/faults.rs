@@ -18,7 +18,7 @@ fn a_typo_is_told_with_the_nearest_key() {
     portcullis.toml: 1 fault
     "#);
     assert_snapshot!(refused("[route]\n\"/x\" = \"a\"\n"), @r"
-    error: unknown key `route` in the top level
+    error: unknown key `route` at the top level
      --> portcullis.toml:4:2
       |
     4 | [route]
@@ -84,11 +84,11 @@ Content-Length = "sub"
     10 | header_timeout = "0s"
        |                  ^^^^ expected more than zero
 
-    error: `body_bytes` has a value that cannot be read
+    error: `body_bytes` is not a size
       --> portcullis.toml:11:14
        |
     11 | body_bytes = "10KB"
-       |              ^^^^^^ expected a size such as "64KiB" (B, KiB, MiB or GiB)
+       |              ^^^^^^ expected a size such as "1MiB" (B, KiB, MiB or GiB), or "unlimited"
 
     error: `Content-Length` cannot carry identity
       --> portcullis.toml:13:1
@@ -166,29 +166,33 @@ fn syntax_errors_are_told_with_what_stands_before_them() {
 
 #[test]
 fn a_value_of_another_type_is_told() {
-    assert_snapshot!(refused("[server]\nlimits = 1\n[paths.allow]\n[tokens]\ncache_entries = -1\nsources = [1]\n"), @r#"
-    error: unknown key `server` in [pools.main]
-     --> portcullis.toml:4:1
+    assert_snapshot!(refused("[server]\nlimits = 1\n[paths.allow]\n[tokens]\ncache_entries = -1\nsources = [1]\n"), @r"
+    error: `limits` is an integer
+     --> portcullis.toml:5:10
       |
-    4 | server = 1
-      | ^^^^^^ this key is not known here
-      |
-      = help: known keys: `user_pool_id`, `issuer`, `extra_issuers`, `jwks_file`, `jwks_url`, `fetch`, `jwks_refresh`, `jwks_cooldown`, `jwks_max_stale`, `required`, `scope_claim`, `groups_claim`, `client_claim`, `client_ids`, `token_use`, `audiences`, `leeway`
+    5 | limits = 1
+      |          ^ expected a table
 
-    error: `connections` is out of bounds
-     --> portcullis.toml:6:15
+    error: `allow` is a table
+     --> portcullis.toml:6:1
       |
-    6 | connections = 0
-      |               ^ expected a whole number, 1 or more
+    6 | [paths.allow]
+      | ^^^^^^^^^^^^^ expected a list of kinds of ambiguity
 
-    error: `header_bytes` is an integer
-     --> portcullis.toml:7:16
+    error: `cache_entries` is out of bounds
+     --> portcullis.toml:8:17
       |
-    7 | header_bytes = 1024
-      |                ^^^^ expected a size such as "64KiB" (B, KiB, MiB or GiB)
+    8 | cache_entries = -1
+      |                 ^^ expected a whole number from 0 to 10000000
 
-    portcullis.toml: 3 faults
-    "#);
+    error: `sources` is an integer
+     --> portcullis.toml:9:12
+      |
+    9 | sources = [1]
+      |            ^ expected a table
+
+    portcullis.toml: 4 faults
+    ");
     assert_snapshot!(refused(
         r#"[server]
 listen = 8080
@@ -310,7 +314,7 @@ probes = "example.com:9091"
     5 | probes = "127.0.0.1:9090"
       |          ^^^^^^^^^^^^^^^^ this address is taken
 
-    error: `trusted_proxies` has a value that cannot be read
+    error: `trusted_proxies` is not a network
      --> portcullis.toml:6:20
       |
     6 | trusted_proxies = ["10.0.0.0/40", "10.0.0.1", "10.0.0.1"]
@@ -327,13 +331,13 @@ probes = "example.com:9091"
     assert_snapshot!(refused(
         "[server]\nhosts = [\"*.example.com\", \"a b\", \"example.com:80\"]\nexternal_url = \"https://app.example.com/app\"\n"
     ), @r#"
-    error: `hosts` has a value that cannot be read
+    error: `hosts` is not a host
      --> portcullis.toml:5:27
       |
     5 | hosts = ["*.example.com", "a b", "example.com:80"]
       |                           ^^^^^ expected a host such as "app.example.com" or "*.example.com"
 
-    error: `hosts` has a value that cannot be read
+    error: `hosts` is not a host
      --> portcullis.toml:5:34
       |
     5 | hosts = ["*.example.com", "a b", "example.com:80"]
@@ -378,29 +382,29 @@ response_timeout = "unlimited"
     8 | header_bytes = "1KiB"
       |                ^^^^^^ expected from "8KiB" to "1MiB"
 
-    error: `header_timeout` has a value that cannot be read
+    error: `header_timeout` is not a duration
      --> portcullis.toml:9:18
       |
     9 | header_timeout = "1h30m"
       |                  ^^^^^^^ expected a duration such as "30s" (ms, s, m, h or d)
 
-    error: `body_bytes` has a value that cannot be read
+    error: `body_bytes` is not a size
       --> portcullis.toml:10:14
        |
     10 | body_bytes = "none"
-       |              ^^^^^^ expected a size such as "64KiB" (B, KiB, MiB or GiB)
+       |              ^^^^^^ expected a size such as "1MiB" (B, KiB, MiB or GiB), or "unlimited"
 
-    error: `idle_timeout` has a value that cannot be read
+    error: `idle_timeout` is not a duration
       --> portcullis.toml:11:16
        |
     11 | idle_timeout = "soon"
        |                ^^^^^^ expected a duration such as "30s" (ms, s, m, h or d)
 
-    error: `response_timeout` has a value that cannot be read
+    error: `response_timeout` is not a duration
       --> portcullis.toml:13:20
        |
     13 | response_timeout = "unlimited"
-       |                    ^^^^^^^^^^^ expected a duration such as "30s" (ms, s, m, h or d)
+       |                    ^^^^^^^^^^^ expected a duration such as "30s" (ms, s, m, h or d), or "none"
 
     portcullis.toml: 6 faults
     "#);
@@ -420,7 +424,7 @@ authorization = "pass"
      --> portcullis.toml:5:10
       |
     5 | allow = ["encoded-slashes", "semicolon", "semicolon"]
-      |          ^^^^^^^^^^^^^^^^^ expected one of `encoded-slash`, `double-slash`, `dot-segments`, `double-encoding`, `semicolon`, `backslash`
+      |          ^^^^^^^^^^^^^^^^^ expected one of "encoded-slash", "double-slash", "dot-segments", "double-encoding", "semicolon", "backslash"
       |
       = help: did you mean "encoded-slash"?
 
@@ -434,7 +438,7 @@ authorization = "pass"
      --> portcullis.toml:6:8
       |
     6 | case = "insensitiv"
-      |        ^^^^^^^^^^^^ expected one of `guard`, `insensitive`, `sensitive`
+      |        ^^^^^^^^^^^^ expected one of "guard", "insensitive", "sensitive"
       |
       = help: did you mean "insensitive"?
 
@@ -442,7 +446,7 @@ authorization = "pass"
      --> portcullis.toml:8:17
       |
     8 | authorization = "pass"
-      |                 ^^^^^^ expected one of `strip`, `forward`
+      |                 ^^^^^^ expected one of "strip", "forward"
 
     portcullis.toml: 4 faults
     "#);
@@ -653,7 +657,7 @@ log_level = "inof"
     5 | sources = [{ header = "Host" }, { cookie = "a b" }, { cookie = "a", query = "b" }, { query = "t" }, { query = "t" }, {}]
       |                       ^^^^^^ expected another header
 
-    error: `cookie` has a value that cannot be read
+    error: `cookie` is not the name of a cookie
      --> portcullis.toml:5:44
       |
     5 | sources = [{ header = "Host" }, { cookie = "a b" }, { cookie = "a", query = "b" }, { query = "t" }, { query = "t" }, {}]
@@ -697,7 +701,7 @@ log_level = "inof"
       |
       = help: name the origins that may; browsers refuse this combination too
 
-    error: `allow_headers` has a value that cannot be read
+    error: `allow_headers` is not the name of a header
       --> portcullis.toml:10:18
        |
     10 | allow_headers = ["x y"]
@@ -707,19 +711,19 @@ log_level = "inof"
       --> portcullis.toml:11:13
        |
     11 | preflight = "reply"
-       |             ^^^^^^^ expected one of `forward`, `answer`
+       |             ^^^^^^^ expected one of "forward", "answer"
 
     error: `log_format` has an unknown value
       --> portcullis.toml:13:14
        |
     13 | log_format = "yaml"
-       |              ^^^^^^ expected one of `json`, `text`
+       |              ^^^^^^ expected one of "json", "text"
 
     error: `log_level` has an unknown value
       --> portcullis.toml:14:13
        |
     14 | log_level = "inof"
-       |             ^^^^^^ expected one of `off`, `error`, `warn`, `info`, `debug`, `trace`
+       |             ^^^^^^ expected one of "off", "error", "warn", "info", "debug", "trace"
        |
        = help: did you mean "info"?
 
@@ -749,7 +753,7 @@ log_level = "inof"
     4 | [cors]
       | ^^^^^^ expected `allow_origins`: the pages that may read answers
 
-    error: `log_level` has a value that cannot be read
+    error: `log_level` is not a level
      --> portcullis.toml:7:13
       |
     7 | log_level = "a=b=c"
@@ -817,7 +821,7 @@ fn a_text_with_windows_line_ends_and_a_mark_at_its_head_is_read() {
      --> portcullis.toml:5:8
       |
     5 | case = "sensible"
-      |        ^^^^^^^^^^ expected one of `guard`, `insensitive`, `sensitive`
+      |        ^^^^^^^^^^ expected one of "guard", "insensitive", "sensitive"
       |
       = help: did you mean "sensitive"?
 

@@ -24,8 +24,14 @@ fn rule(requirement: Requirement) -> Rule {
 }
 
 fn route(value: &str) -> Route {
-    let config = loaded(&format!("[upstreams.reports]\nurl = \"unix:/r\"\n[routes]\n\"GET /a/{{id}}\" = {value}\n"));
-    config.routes.into_iter().next().unwrap_or_else(|| panic!("no route"))
+    let config = loaded(&format!(
+        "[upstreams.reports]\nurl = \"unix:/r\"\n[routes]\n\"GET /a/{{id}}\" = {value}\n"
+    ));
+    config
+        .routes
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| panic!("no route"))
 }
 
 #[test]
@@ -62,7 +68,10 @@ fn requirements_stand_in_the_order_they_are_checked() {
                 ClaimName::new("/a/b"),
                 Expected::OneOf(vec![json!(1), json!(true), json!("x")])
             ),
-            Requirement::Claim(ClaimName::new("custom:id"), Expected::Parameter("id".into())),
+            Requirement::Claim(
+                ClaimName::new("custom:id"),
+                Expected::Parameter("id".into())
+            ),
             Requirement::AnyOf(vec![rule(Requirement::AllScopes(words(&["s"])))]),
             Requirement::Acr(words(&["loa:2"])),
             Requirement::MaxAge(Duration::from_secs(900)),

@@ -23,16 +23,78 @@ fn secrets_come_from_files_and_variables() {
 
 #[test]
 fn x16_a_secret_that_is_written_out_is_refused_and_blanked() {
-    assert_snapshot!(refused("[upstream]\nbasic_auth = { username = \"bob\", password = \"hunter2\" }\n"));
-    assert_snapshot!(refused("[upstream]\nbasic_auth = \"Basic hunter2\"\n"));
+    assert_snapshot!(refused("[upstream]\nbasic_auth = { username = \"bob\", password = \"hunter2\" }\n"), @r#"
+    error: `username` is written out in the configuration
+     --> portcullis.toml:5:27
+      |
+    5 | basic_auth = { username = (secret), password = (secret) }
+      |                           ^^^^^^^^ expected { file = "…" } or { env = "…" }
+      |
+      = help: keep the secret in a file or an environment variable, and name that here
+
+    error: `password` is written out in the configuration
+     --> portcullis.toml:5:48
+      |
+    5 | basic_auth = { username = (secret), password = (secret) }
+      |                                                ^^^^^^^^ expected { file = "…" } or { env = "…" }
+      |
+      = help: keep the secret in a file or an environment variable, and name that here
+
+    portcullis.toml: 2 faults
+    "#);
+    assert_snapshot!(refused("[upstream]\nbasic_auth = \"Basic hunter2\"\n"), @r"
+    error: `basic_auth` is a string
+     --> portcullis.toml:5:14
+      |
+    5 | basic_auth = (secret)
+      |              ^^^^^^^^ expected a table
+
+    portcullis.toml: 1 fault
+    ");
     assert_snapshot!(refused(
         r#"[upstream.basic_auth]
 username = { value = "hunter2" }
 pasword = "hunter2"
 password = { file = "/secrets/one", env = "SECRET" }
 "#
-    ));
-    assert_snapshot!(refused("[upstream]\nurl = \"http://bob:hunter2@127.0.0.1:3000\"\n[fetch]\nproxy = \"http://bob:hunter2@proxy:1\"\n"));
+    ), @r#"
+    error: `username` does not say where the secret is
+     --> portcullis.toml:5:12
+      |
+    5 | username = { value = (secret) }
+      |            ^^^^^^^^^^^^^^^^^^^^ expected { file = "…" } or { env = "…" }, one of them alone
+
+    error: unknown key `pasword` in `basic_auth`
+     --> portcullis.toml:6:1
+      |
+    6 | pasword = (secret)
+      | ^^^^^^^ this key is not known here
+      |
+      = help: did you mean `password`?
+
+    error: `password` does not say where the secret is
+     --> portcullis.toml:7:12
+      |
+    7 | password = { file = "/secrets/one", env = "SECRET" }
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected { file = "…" } or { env = "…" }, one of them alone
+
+    portcullis.toml: 3 faults
+    "#);
+    assert_snapshot!(refused("[upstream]\nurl = \"http://bob:hunter2@127.0.0.1:3000\"\n[fetch]\nproxy = \"http://bob:hunter2@proxy:1\"\n"), @r#"
+    error: `url` has a user or a password in it
+     --> portcullis.toml:5:7
+      |
+    5 | url = (secret)
+      |       ^^^^^^^^ expected a URL such as "http://127.0.0.1:3000", or "unix:/run/app.sock"
+
+    error: `proxy` has a user or a password in it
+     --> portcullis.toml:7:9
+      |
+    7 | proxy = (secret)
+      |         ^^^^^^^^ expected a URL such as "http://proxy.internal:3128"
+
+    portcullis.toml: 2 faults
+    "#);
 }
 
 #[test]
@@ -55,7 +117,51 @@ password = { file = "/secrets/binary" }
 url = "unix:/c"
 basic_auth = { username = { env = "SECRET" } }
 "#
-    ));
+    ), @r#"
+    error: this user has a colon in it
+     --> portcullis.toml:5:12
+      |
+    5 | username = { file = "/secrets/colon" }
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected a user without a colon
+
+    error: this file is empty
+     --> portcullis.toml:6:21
+      |
+    6 | password = { file = "/secrets/empty" }
+      |                     ^^^^^^^^^^^^^^^^ expected a secret in it
+
+    error: this file cannot be read: entity not found
+      --> portcullis.toml:10:21
+       |
+    10 | username = { file = "/secrets/none" }
+       |                     ^^^^^^^^^^^^^^^ expected a file that can be read
+
+    error: this environment variable is empty
+      --> portcullis.toml:11:20
+       |
+    11 | password = { env = "EMPTY" }
+       |                    ^^^^^^^ expected a secret in it
+
+    error: this environment variable is not set
+      --> portcullis.toml:15:20
+       |
+    15 | username = { env = "NOWHERE" }
+       |                    ^^^^^^^^^ expected the name of a variable that is set
+
+    error: the secret in this file is not UTF-8
+      --> portcullis.toml:16:21
+       |
+    16 | password = { file = "/secrets/binary" }
+       |                     ^^^^^^^^^^^^^^^^^ expected text
+
+    error: `basic_auth` has no `password`
+      --> portcullis.toml:19:14
+       |
+    19 | basic_auth = { username = { env = "SECRET" } }
+       |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected `username` and `password`
+
+    portcullis.toml: 7 faults
+    "#);
 }
 
 /// Texts that are wrong in many ways, each with `hunter2` where a secret could be written.
@@ -86,7 +192,12 @@ fn x16_no_fault_ever_shows_a_secret() {
         let Err(faults) = machine(&format!("{POOL}{leak}")) else {
             panic!("loaded: {leak}");
         };
-        for told in [faults.render(), faults.render_styled(), format!("{faults:?}"), faults.to_string()] {
+        for told in [
+            faults.render(),
+            faults.render_styled(),
+            format!("{faults:?}"),
+            faults.to_string(),
+        ] {
             assert!(!told.contains("hunter2"), "{leak}\n---\n{told}");
         }
     }
