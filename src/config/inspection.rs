@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use super::Surroundings;
-use super::fault::Fault;
+use super::fault::{self, Fault};
 use super::raw::Span;
 
 /// An inspection under way: where it may look, and what it has found so far.
@@ -42,7 +42,8 @@ impl<'a> Inspection<'a> {
 
     /// Notes a warning, once.
     pub fn warn(&self, warning: impl Into<String>) {
-        let (warning, mut warnings) = (warning.into(), self.warnings.borrow_mut());
+        let warning = fault::printable(&warning.into());
+        let mut warnings = self.warnings.borrow_mut();
         if !warnings.contains(&warning) {
             warnings.push(warning);
         }

@@ -12,6 +12,7 @@ mod warnings;
 use std::path::Path;
 
 use super::{Config, Faults, Surroundings, load};
+use crate::token::mint;
 
 /// A pool and nothing else: the least that loads. Three lines, so that what is added starts on line 4.
 const POOL: &str = "[pools.main]\nuser_pool_id = \"eu-west-1_AbC123xyz\"\nclient_ids = [\"app\"]\n";
@@ -30,7 +31,11 @@ fn machine(text: &str) -> Result<Config, Faults> {
         Some("/secrets/empty") => Ok(b"\n".to_vec()),
         Some("/secrets/binary") => Ok(vec![0xFF]),
         Some("/secrets/colon") => Ok(b"hunter2:file".to_vec()),
-        Some("/etc/jwks.json") => Ok(br#"{"keys":[]}"#.to_vec()),
+        Some("/etc/jwks.json") => {
+            let keys = serde_json::json!({ "keys": [mint::a1().jwk("RS256")] });
+            Ok(keys.to_string().into_bytes())
+        }
+        Some("/etc/no-keys.json") => Ok(br#"{"keys":[]}"#.to_vec()),
         Some("/etc/ca.pem") => Ok(b"-----BEGIN CERTIFICATE-----".to_vec()),
         _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
     };

@@ -91,10 +91,9 @@ impl<'a> Item<'a> {
 
     fn text(self, expected: &str) -> Option<&'a str> {
         match &self.node.value {
-            Value::String(text) if text.is_empty() => self.refuse(
-                format!("`{}` is empty", self.key),
-                format!("expected {expected}"),
-            ),
+            Value::String(text) if text.is_empty() => {
+                self.refuse("this string is empty", format!("expected {expected}"))
+            }
             Value::String(text) => Some(text),
             _ => self.mistyped(expected),
         }
@@ -214,10 +213,7 @@ impl<'a> Item<'a> {
         for item in self.list(expected)? {
             let Some(one) = read(item) else { continue };
             if read_so_far.contains(&one) {
-                item.refuse::<()>(
-                    format!("`{}` says the same twice", self.key),
-                    "this is in the list already",
-                );
+                item.refuse::<()>("a list says the same twice", "this is in the list already");
             } else {
                 read_so_far.push(one);
             }

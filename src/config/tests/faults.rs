@@ -320,7 +320,7 @@ probes = "example.com:9091"
     6 | trusted_proxies = ["10.0.0.0/40", "10.0.0.1", "10.0.0.1"]
       |                    ^^^^^^^^^^^^^ expected a network such as "10.0.0.0/8"
 
-    error: `trusted_proxies` says the same twice
+    error: a list says the same twice
      --> portcullis.toml:6:47
       |
     6 | trusted_proxies = ["10.0.0.0/40", "10.0.0.1", "10.0.0.1"]
@@ -428,7 +428,7 @@ authorization = "pass"
       |
       = help: did you mean "encoded-slash"?
 
-    error: `allow` says the same twice
+    error: a list says the same twice
      --> portcullis.toml:5:42
       |
     5 | allow = ["encoded-slashes", "semicolon", "semicolon"]
@@ -669,7 +669,7 @@ log_level = "inof"
     5 | sources = [{ header = "Host" }, { cookie = "a b" }, { cookie = "a", query = "b" }, { query = "t" }, { query = "t" }, {}]
       |                                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected one of `header`, `cookie` and `query`
 
-    error: `sources` says the same twice
+    error: a list says the same twice
      --> portcullis.toml:5:101
       |
     5 | sources = [{ header = "Host" }, { cookie = "a b" }, { cookie = "a", query = "b" }, { query = "t" }, { query = "t" }, {}]

@@ -60,7 +60,7 @@ proptest! {
     fn x16_a_secret_never_shows_whatever_breaks_around_it(
         key in prop::sample::select(&["password", "client_secret", "session_key", "pasword"][..]),
         quote in prop::sample::select(&["\"", "'", "\"\"\"", ""][..]),
-        before in prop::collection::vec(prop::sample::select(&PIECES[..15]), 0..3),
+        before in prop::collection::vec(prop::sample::select(&PIECES[..27]), 0..6),
         broken in prop::sample::select(&["", "}", "]", "[", "\n= 1", "\n\"", "\nx = \n"][..]),
     ) {
         let before: String = before.concat();

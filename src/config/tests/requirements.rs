@@ -65,7 +65,7 @@ fn q19_an_empty_requirement_is_a_fault_wherever_it_stands() {
       |
       = help: put it in brackets: ["…"]
 
-    error: `all_groups` is empty
+    error: this string is empty
       --> portcullis.toml:10:24
        |
     10 | "/f" = { all_groups = [""] }
@@ -220,7 +220,7 @@ fn rules_are_told() {
       |
       = help: several are a list: ["orders/read", "orders/write"]
 
-    error: `any_of` says the same twice
+    error: a list says the same twice
      --> portcullis.toml:6:14
       |
     6 | "/b" = ["s", "s", 5]
@@ -553,6 +553,7 @@ Host = "sub"
 Authorization = "sub"
 Transfer_Encoding = "sub"
 X-Forwarded-User = "sub"
+X-Forwarded-Proto = "sub"
 "X User" = "sub"
 X-User = "sub"
 x_user = "username"
@@ -610,97 +611,97 @@ X-G = ""
        |
        = help: this header says how the message itself is to be read
 
-    error: `X-Forwarded-User` cannot carry identity
-      --> portcullis.toml:11:1
+    error: `X-Forwarded-Proto` cannot carry identity
+      --> portcullis.toml:12:1
        |
-    11 | X-Forwarded-User = "sub"
-       | ^^^^^^^^^^^^^^^^ expected another name, such as X-User
+    12 | X-Forwarded-Proto = "sub"
+       | ^^^^^^^^^^^^^^^^^ expected another name, such as X-User
        |
        = help: this header has a meaning of its own
 
     error: this is no name of a header
-      --> portcullis.toml:12:1
+      --> portcullis.toml:13:1
        |
-    12 | "X User" = "sub"
+    13 | "X User" = "sub"
        | ^^^^^^^^ expected letters, digits and hyphens
 
     error: two identity headers have one name
-      --> portcullis.toml:14:1
+      --> portcullis.toml:15:1
        |
-    13 | X-User = "sub"
+    14 | X-User = "sub"
        | ------ the other one
-    14 | x_user = "username"
+    15 | x_user = "username"
        | ^^^^^^ the same name to many a service
        |
        = help: letter case, `_` and `-` make no difference to a service behind CGI or WSGI
 
     error: `X-A` is an empty list
-      --> portcullis.toml:15:7
+      --> portcullis.toml:16:7
        |
-    15 | X-A = []
+    16 | X-A = []
        |       ^^ expected a list of claims and templates, not empty
        |
        = help: a list that asks for nothing is never meant; leave the key out
 
     error: unknown key `lists` in `X-B`
-      --> portcullis.toml:16:24
+      --> portcullis.toml:17:24
        |
-    16 | X-B = { value = "sub", lists = "json", list = "yaml" }
+    17 | X-B = { value = "sub", lists = "json", list = "yaml" }
        |                        ^^^^^ this key is not known here
        |
        = help: did you mean `list`?
 
     error: `list` has an unknown value
-      --> portcullis.toml:16:47
+      --> portcullis.toml:17:47
        |
-    16 | X-B = { value = "sub", lists = "json", list = "yaml" }
+    17 | X-B = { value = "sub", lists = "json", list = "yaml" }
        |                                               ^^^^^^ expected one of "join", "json", "repeat"
 
     error: `X-C` has no `value`
-      --> portcullis.toml:17:7
+      --> portcullis.toml:18:7
        |
-    17 | X-C = { required = true }
+    18 | X-C = { required = true }
        |       ^^^^^^^^^^^^^^^^^^^ expected `value`: a claim, a template, or a list of them
 
     error: `X-D` has no such value
-      --> portcullis.toml:18:7
+      --> portcullis.toml:19:7
        |
-    18 | X-D = "client:{client_id"
+    19 | X-D = "client:{client_id"
        |       ^^^^^^^^^^^^^^^^^^^ `{` is never closed; a brace itself is written `{{`
 
     error: `X-E` has no such value
-      --> portcullis.toml:19:7
+      --> portcullis.toml:20:7
        |
-    19 | X-E = "@pol"
+    20 | X-E = "@pol"
        |       ^^^^^^ unknown fact `@pol`; known are @pool, @kind and @route
 
     error: `X-F` is an integer
-      --> portcullis.toml:20:7
+      --> portcullis.toml:21:7
        |
-    20 | X-F = 5
+    21 | X-F = 5
        |       ^ expected a claim, a template such as "client:{client_id}", or a list of them
 
     error: `X-G` has no such value
-      --> portcullis.toml:21:7
+      --> portcullis.toml:22:7
        |
-    21 | X-G = ""
+    22 | X-G = ""
        |       ^^ expected a claim's name, found nothing
 
     error: two identity headers have one name
-      --> portcullis.toml:23:22
+      --> portcullis.toml:24:22
        |
-    13 | X-User = "sub"
+    14 | X-User = "sub"
        | ------ the other one
     ...
-    23 | "/a" = { headers = { X_User = "sub" } }
+    24 | "/a" = { headers = { X_User = "sub" } }
        |                      ^^^^^^ the same name to many a service
        |
        = help: letter case, `_` and `-` make no difference to a service behind CGI or WSGI
 
     error: `Cookie` cannot carry identity
-      --> portcullis.toml:24:22
+      --> portcullis.toml:25:22
        |
-    24 | "/b" = { headers = { Cookie = "sub" } }
+    25 | "/b" = { headers = { Cookie = "sub" } }
        |                      ^^^^^^ expected another name, such as X-User
        |
        = help: this header has a meaning of its own

@@ -179,7 +179,7 @@ audiences = [""]
     11 | user_pool_id = "eu-west-1-AbC"
        |                ^^^^^^^^^^^^^^^ expected an id such as "eu-west-1_AbC123xyz": region, underscore, letters and digits
 
-    error: `client_ids` says the same twice
+    error: a list says the same twice
       --> portcullis.toml:12:20
        |
     12 | client_ids = ["a", "a"]
@@ -197,7 +197,7 @@ audiences = [""]
       --> portcullis.toml:14:16
        |
     14 | jwks_refresh = "48h"
-       |                ^^^^^ expected `jwks_max_stale` to be `jwks_refresh` at least
+       |                ^^^^^ expected `jwks_max_stale` to be no shorter than `jwks_refresh`
        |
        = help: by default keys are refreshed every 15m and kept for 24h
 
@@ -213,7 +213,7 @@ audiences = [""]
     19 | jwks_url = "none"
        |            ^^^^^^ expected a URL, or a `jwks_file` beside "none"
 
-    error: `audiences` is empty
+    error: this string is empty
       --> portcullis.toml:20:14
        |
     20 | audiences = [""]
@@ -269,25 +269,31 @@ user_pool_id = "eu-west-1_a"
 client_ids = ["a"]
 jwks_file = "/etc/ca.pem"
 [pools.a.fetch]
-ca_file = "/etc/jwks.json"
+ca_file = "/etc/no-keys.json"
 proxy = "http://proxy.internal:3128/path"
 [pools.b]
 user_pool_id = "eu-west-1_b"
 client_ids = ["b"]
 jwks_file = "/nowhere.json"
+[pools.c]
+user_pool_id = "eu-west-1_c"
+client_ids = ["c"]
+jwks_file = "/etc/no-keys.json"
 "#
     ), @r#"
-    error: this file holds no JWKS
+    error: this file holds no keys for this pool
      --> portcullis.toml:4:13
       |
     4 | jwks_file = "/etc/ca.pem"
-      |             ^^^^^^^^^^^^^ expected JSON with a list of `keys`
+      |             ^^^^^^^^^^^^^ expected a JWKS with a key that verifies signatures
+      |
+      = help: it is not JSON
 
     error: there is no certificate in this file
      --> portcullis.toml:6:11
       |
-    6 | ca_file = "/etc/jwks.json"
-      |           ^^^^^^^^^^^^^^^^ expected PEM: -----BEGIN CERTIFICATE-----
+    6 | ca_file = "/etc/no-keys.json"
+      |           ^^^^^^^^^^^^^^^^^^^ expected PEM: -----BEGIN CERTIFICATE-----
 
     error: `proxy` has a path
      --> portcullis.toml:7:9
@@ -301,6 +307,14 @@ jwks_file = "/nowhere.json"
     11 | jwks_file = "/nowhere.json"
        |             ^^^^^^^^^^^^^^^ expected a file that can be read
 
-    portcullis.toml: 4 faults
+    error: this file holds no keys for this pool
+      --> portcullis.toml:15:13
+       |
+    15 | jwks_file = "/etc/no-keys.json"
+       |             ^^^^^^^^^^^^^^^^^^^ expected a JWKS with a key that verifies signatures
+       |
+       = help: it has no key that may verify signatures
+
+    portcullis.toml: 5 faults
     "#);
 }
