@@ -6,6 +6,7 @@ mod forms;
 mod properties;
 mod requirements;
 mod secrecy;
+mod text;
 mod trust;
 mod warnings;
 

@@ -129,6 +129,12 @@ impl<'a> Table<'a> {
 
     /// Tells every key that nobody took.
     pub fn finish(self) {
+        let meant: Vec<&str> = self
+            .asked
+            .iter()
+            .copied()
+            .chain(unavailable::keys(self.kind))
+            .collect();
         for entry in self.entries {
             if self.asked.iter().any(|known| *known == entry.key) {
                 continue;
@@ -146,7 +152,7 @@ impl<'a> Table<'a> {
                 format!("unknown key `{}` {place}", entry.key),
                 "this key is not known here",
             );
-            self.at.tell(match nearest(&entry.key, &self.asked) {
+            self.at.tell(match nearest(&entry.key, &meant) {
                 Some(known) => fault.with_help(format!("did you mean `{known}`?")),
                 None => fault.with_help(format!("known keys: {}", listed(&self.asked))),
             });
