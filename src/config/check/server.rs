@@ -39,14 +39,15 @@ pub(super) fn server(mut table: Table<'_>) -> (Server, Limits) {
         workers: table.or("workers", |item| item.integer(0..=1024), 0),
     };
     apart(&server, [gate, admin, probes], &table);
-    if server.drain_delay > Duration::ZERO && server.drain_delay >= server.drain_timeout {
-        if let Some(item) = table.take("drain_delay") {
-            item.refuse_with_help::<()>(
-                "`drain_delay` leaves no time to drain",
-                "expected less than `drain_timeout`",
-                "both count from SIGTERM",
-            );
-        }
+    if server.drain_delay > Duration::ZERO
+        && server.drain_delay >= server.drain_timeout
+        && let Some(item) = table.take("drain_delay")
+    {
+        item.refuse_with_help::<()>(
+            "`drain_delay` leaves no time to drain",
+            "expected less than `drain_timeout`",
+            "both count from SIGTERM",
+        );
     }
     table.finish();
     (server, limits)
