@@ -43,3 +43,6 @@ impl Clock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

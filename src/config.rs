@@ -1,8 +1,8 @@
 //! The configuration: text → raw tree → checked model. Collects every fault of a file in one run.
 //!
-//! `load` is the line to read: interpolate → `raw` (our walk over toml's spanned tree) → `check` (the rules of the
+//! `load` is the line to read: `raw` (our walk over toml's spanned tree, placeholders replaced) → `check` (the rules of the
 //! contract) → [`Config`]. A `Config` is whole: every default is filled in, every secret read, every pattern parsed.
-//! Nothing in here listens, connects or logs.
+//! Nothing in here listens, connects or logs, and no fault or warning ever repeats a secret.
 
 pub mod check;
 pub mod fault;
@@ -11,6 +11,9 @@ pub mod model;
 pub mod raw;
 pub mod secrets;
 pub mod units;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
@@ -26,7 +29,27 @@ pub struct Surroundings<'a> {
 }
 
 /// Reads a configuration. `name` is how diagnostics call it (a file's path, or `$PORTCULLIS_CONFIG_TOML`).
+///
+/// # Errors
+/// Every fault of the text, in its order. Of a text whose syntax is broken, what stands before the first syntax error is
+/// checked too; what comes after it may have been misread, and nothing is said to be missing.
 pub fn load(name: &str, text: &str, surroundings: &Surroundings<'_>) -> Result<Config, Faults> {
-    let _ = (name, text, surroundings.env, surroundings.read);
-    todo!()
+    let tree = raw::parse(text, surroundings.env);
+    let inspection = check::Inspection::new(surroundings);
+    let config = check::check(&tree.root, text, &inspection);
+    let believed = tree
+        .faults
+        .into_iter()
+        .chain(inspection.faults.into_inner())
+        .filter(|fault| match (tree.trusted, &fault.span) {
+            (None, _) => true,
+            (Some(broken), Some(span)) => span.start < broken && !fault.absence,
+            (Some(_), None) => false,
+        });
+    let faults: Vec<fault::Fault> = tree.syntax.into_iter().chain(believed).collect();
+    let secrets = [tree.secrets, inspection.secrets.into_inner()].concat();
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(Faults::new(name, text, faults, secrets)),
+    }
 }

@@ -1,22 +1,30 @@
 //! Identity headers: claims of the verified principal, handed to the upstream under names that no client can use.
 //!
 //! Two halves that must both run on every forwarded request, in this order: [`strip`] removes whatever the client sent
-//! under a name of ours in any spelling (public routes too), [`apply`] sets what the principal says.
+//! under a name of ours in any spelling (public routes too), [`apply`] sets what the principal says. [`apply`] is the last
+//! to touch the head: what removes forwarding or hop-by-hop headers has run before it.
 
 use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::token::Principal;
 use crate::token::claims::ClaimName;
+
+mod encode;
+mod reserved;
+mod template;
+
+pub use reserved::{METHOD_OVERRIDES, Overrides, Reserved, strip};
 
 /// The identity headers of a route: the global ones and its own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// In the order they are set.
     pub headers: Vec<IdentityHeader>,
-    /// Between the items of a joined list.
+    /// Between the items of a joined list; see [`Plan::check_separator`].
     pub list_separator: String,
     /// The route's name, for `@route`.
     pub route: Arc<str>,
@@ -35,7 +43,8 @@ pub struct IdentityHeader {
     pub list: ListStyle,
 }
 
-/// A claim, a fact, or a text with claims in it.
+/// A claim, a fact, or a text with claims in it. It is whole when every claim in it has something to say: one that is
+/// missing, null, an empty string or a list of nothing but these has not.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template(pub Vec<Part>);
 
@@ -69,62 +78,99 @@ pub enum ListStyle {
     Join,
     /// Compact JSON.
     Json,
-    /// One header line for each item.
+    /// One header line for each item. Servers join such lines with a comma (RFC 9110 §5.3), so a comma inside an item is
+    /// percent-encoded. Within a text the items are joined.
     Repeat,
 }
 
 /// Header values encoded once for a principal: kept for the first plan it met.
 pub type Rendered = OnceLock<(Arc<Plan>, Vec<(HeaderName, HeaderValue)>)>;
 
-impl Template {
-    /// Reads a value of `[identity.headers]`: a claim name, `@fact`, or a text with `{claim}` in it.
-    pub fn parse(text: &str) -> Result<Template, String> {
-        let _ = text;
-        todo!()
+impl Plan {
+    /// Whether `text` can stand between items so that they can be told apart again: printable ASCII, and none of the
+    /// bytes that percent-encoding itself writes.
+    pub fn check_separator(text: &str) -> Result<(), String> {
+        let is_fit =
+            |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%' && !byte.is_ascii_alphanumeric();
+        match !text.is_empty() && text.bytes().all(is_fit) {
+            true => Ok(()),
+            false => Err("expected punctuation or blanks in ASCII, without `%`".to_owned()),
+        }
     }
-}
-
-/// The names that no client may send: identity headers of all routes, `remove`, and those that are always removed.
-#[derive(Clone, Debug)]
-pub struct Reserved {}
-
-impl Reserved {
-    /// All names of `plans`, and `remove`.
-    pub fn new<'a>(plans: impl Iterator<Item = &'a Plan>, remove: &[HeaderName]) -> Reserved {
-        let _ = (plans.count(), remove);
-        todo!()
-    }
-
-    /// Whether a client may not send a header of this name: compared with case folded and every byte that is not a letter
-    /// or digit taken as `-`.
-    pub fn contains(&self, name: &str) -> bool {
-        let _ = name;
-        todo!()
-    }
-}
-
-/// Removes every reserved header (repeated ones too).
-pub fn strip(reserved: &Reserved, headers: &mut HeaderMap) {
-    let _ = (reserved, headers);
-    todo!()
 }
 
 /// What a plan gives for a principal: name and encoded value, in order. A required header without a value is
-/// `claim_mismatch`. Without a principal (public routes) nothing is set.
+/// `claim_mismatch`. Without a principal (public routes) there is nothing to render.
 pub fn render(
     plan: &Plan,
     principal: &Principal,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
-    let _ = (plan, principal);
-    todo!()
+    let mut rendered = Vec::with_capacity(plan.headers.len());
+    for header in &plan.headers {
+        let lines = header
+            .alternatives
+            .iter()
+            .find_map(|template| template.fill(plan, header.list, principal));
+        match lines {
+            Some(lines) => {
+                rendered.extend(lines.into_iter().map(|line| (header.name.clone(), line)));
+            }
+            None if header.required => return Err(INCOMPLETE),
+            None => {}
+        }
+    }
+    Ok(rendered)
+}
+
+const INCOMPLETE: Refusal = Refusal::new(
+    Reason::ClaimMismatch,
+    "The token lacks a claim that the service behind this route needs.",
+);
+
+/// Whether every required header of `plan` has a value for `principal`: asked by the policy, before anything is forwarded.
+pub fn check(plan: &Arc<Plan>, principal: &Principal) -> Result<(), Refusal> {
+    let known = || {
+        let rendered = principal.rendered.get();
+        rendered.is_some_and(|(known, _)| Arc::ptr_eq(known, plan))
+    };
+    match plan.headers.iter().any(|header| header.required) && !known() {
+        true => render(plan, principal).map(drop),
+        false => Ok(()),
+    }
 }
 
 /// Sets the identity headers of `principal`, from its own memory of them when `plan` is the one it was rendered with.
+/// Refused, it leaves `headers` as they were.
 pub fn apply(
     plan: &Arc<Plan>,
     principal: &Principal,
     headers: &mut HeaderMap,
 ) -> Result<(), Refusal> {
-    let _ = (plan, principal, headers);
-    todo!()
+    match principal.rendered.get() {
+        Some((known, rendered)) if Arc::ptr_eq(known, plan) => set(rendered, headers),
+        Some(_) => set(&render(plan, principal)?, headers),
+        None => {
+            let rendered = render(plan, principal)?;
+            set(&rendered, headers);
+            // Another request of this principal may have been first: then its plan is the one remembered.
+            let _ = principal.rendered.set((Arc::clone(plan), rendered));
+        }
+    }
+    Ok(())
 }
+
+/// The first line of a name replaces whatever stands there, further ones are added to it.
+fn set(rendered: &[(HeaderName, HeaderValue)], headers: &mut HeaderMap) {
+    let mut last = None;
+    for (name, value) in rendered {
+        if last == Some(name) {
+            headers.append(name, value.clone());
+        } else {
+            headers.insert(name, value.clone());
+        }
+        last = Some(name);
+    }
+}
+
+#[cfg(test)]
+mod tests;

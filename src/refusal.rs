@@ -52,3 +52,6 @@ impl Refusal {
         Refusal { hint, ..self }
     }
 }
+
+#[cfg(test)]
+mod tests;

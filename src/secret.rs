@@ -39,3 +39,6 @@ impl std::fmt::Debug for Secret {
         f.write_str("(secret)")
     }
 }
+
+#[cfg(test)]
+mod tests;

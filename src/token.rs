@@ -6,6 +6,8 @@ pub mod cache;
 pub mod claims;
 pub mod find;
 pub mod keys;
+#[cfg(test)]
+pub(crate) mod mint;
 pub mod trust;
 pub mod verify;
 

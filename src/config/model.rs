@@ -99,7 +99,7 @@ pub struct Limits {
 }
 
 /// `[paths]`
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paths {
     /// Ambiguities admitted everywhere.
     pub allow: Kinds,

@@ -1,8 +1,19 @@
 //! Who the client was, told to the upstream: `X-Forwarded-For`, `-Proto`, `-Host`, and `X-Request-Id`.
+//!
+//! What an untrusted client says of itself here never reaches the upstream, in any spelling (threats H15, P09). Runs before
+//! `identity::apply`: an identity header may well be called `X-Forwarded-User`.
 
+use std::io::Write as _;
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{fold, random};
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the connection says of the request, where nobody trusted says otherwise.
 #[derive(Clone, Copy, Debug)]
@@ -18,15 +29,103 @@ pub struct Origin<'a> {
 }
 
 /// Replaces every forwarding header (`Forwarded`, `X-Forwarded-*`, `X-Real-IP`) by what is known here; of a trusted peer,
-/// `X-Forwarded-Proto` and `-Host` are kept and `-For` is appended to.
+/// `X-Forwarded-Proto` and `-Host` are kept and `-For` is appended to. A Unix peer has no address: nothing is appended.
 pub fn apply(origin: &Origin<'_>, headers: &mut HeaderMap) {
-    let _ = (origin, headers);
-    todo!()
+    fold::remove_where(headers, |name| {
+        // A trusted proxy that overwrites `X-Forwarded-Proto` may well pass its client's `X_Forwarded_Proto`.
+        tells_of_client(name.as_str()) && !(origin.trusted && is_plain(name.as_str()))
+            || is_misspelt_request_id(name.as_str())
+    });
+    if let Some(peer) = origin.peer {
+        let chain = chain(headers, peer);
+        headers.insert(FOR, chain);
+    }
+    // Whatever is still there came from a trusted peer.
+    headers
+        .entry(PROTO)
+        .or_insert(HeaderValue::from_static(origin.scheme));
+    if !headers.contains_key(HOST) {
+        headers.insert(HOST, origin.host.clone());
+    }
+}
+
+/// Whether a header of this name, folded, says who the client was.
+fn tells_of_client(name: &str) -> bool {
+    fold::begins(name, "x-forwarded-")
+        || ["forwarded", "x-forwarded", "x-real-ip"]
+            .iter()
+            .any(|known| fold::is(name, known))
+}
+
+/// Whether a name has no byte that folds into another.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|byte| fold::byte(byte) == byte)
+}
+
+fn is_misspelt_request_id(name: &str) -> bool {
+    fold::is(name, REQUEST_ID.as_str()) && name != REQUEST_ID.as_str()
+}
+
+/// `X-Forwarded-For` as it stands, its lines joined, and the peer behind it.
+fn chain(headers: &HeaderMap, peer: IpAddr) -> HeaderValue {
+    let mut text = [0; 48];
+    let mut rest = &mut text[..];
+    // 48 bytes hold every address. An IPv4 client on a dual-stack listener is told as IPv4.
+    let _ = write!(rest, "{}", peer.to_canonical());
+    let unused = rest.len();
+    let peer = &text[..text.len() - unused];
+
+    let earlier = headers.get_all(FOR);
+    if earlier.iter().next().is_none() {
+        return HeaderValue::from_bytes(peer).expect("an address in text is ASCII");
+    }
+    let mut chain = Vec::with_capacity(128);
+    for line in &earlier {
+        chain.extend_from_slice(line.as_bytes());
+        chain.extend_from_slice(b", ");
+    }
+    chain.extend_from_slice(peer);
+    HeaderValue::from_bytes(&chain).expect("header values joined by a comma are a header value")
 }
 
 /// The request's id: the client's `X-Request-Id` if it is a sane one (1-128 of `[A-Za-z0-9._:@/+=-]`, once), else a new one
 /// (UUID-shaped, random). It is also set in `headers`.
 pub fn request_id(headers: &mut HeaderMap) -> HeaderValue {
-    let _ = headers;
-    todo!()
+    let mut sent = headers.get_all(REQUEST_ID).iter();
+    if let (Some(id), None) = (sent.next(), sent.next())
+        && is_sane(id.as_bytes())
+    {
+        return id.clone();
+    }
+    let id = new_request_id();
+    headers.insert(REQUEST_ID, id.clone());
+    id
 }
+
+fn is_sane(id: &[u8]) -> bool {
+    matches!(id.len(), 1..=128)
+        && id
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._:@/+=-".contains(byte))
+}
+
+/// A version 4 UUID (RFC 9562 §5.4).
+fn new_request_id() -> HeaderValue {
+    let mut id = random::trace();
+    id[6] = id[6] & 0x0f | 0x40;
+    id[8] = id[8] & 0x3f | 0x80;
+    let mut text = *b"00000000-0000-0000-0000-000000000000";
+    for (bytes, digits) in [
+        (0..4, 0..8),
+        (4..6, 9..13),
+        (6..8, 14..18),
+        (8..10, 19..23),
+        (10..16, 24..36),
+    ] {
+        random::write_hex(&id[bytes], &mut text[digits]);
+    }
+    HeaderValue::from_bytes(&text).expect("hex digits and dashes")
+}
+
+#[cfg(test)]
+mod tests;

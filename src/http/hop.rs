@@ -1,6 +1,31 @@
 //! Headers that belong to one connection and end here, in both directions (RFC 9110 §7.6.1).
+//!
+//! Runs before identity and forwarding headers are set, so that a client can name one of ours in `Connection` and nothing
+//! comes of it (threats H05, H06). Framing headers in a spelling that only the upstream would take for framing end here too.
 
-use http::HeaderMap;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue};
+
+use super::fold;
+
+/// Always removed.
+static ENDING: [HeaderName; 10] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    // RFC 7540 §3.2.1: only ever sent to smuggle an upgrade to h2c past a proxy (threat S09).
+    HeaderName::from_static("http2-settings"),
+];
+
+/// Names in `Connection` that take nothing away: options that are no header, and the two that say where the message goes and
+/// where it ends. A client that could have them removed could reframe the request (Apache CVE-2022-31813 and its kin).
+const UNTOUCHED: [&str; 3] = ["close", "host", "content-length"];
 
 /// Removes hop-by-hop headers and every header that `Connection` names, from a request or an answer. `Upgrade` is
 /// removed too: who forwards a WebSocket handshake sets it again. `Content-Length` and `Transfer-Encoding` are removed
@@ -8,6 +33,56 @@ use http::HeaderMap;
 /// `Proxy-Connection`, `Proxy-Authenticate`, `Proxy-Authorization` end here. A `Connection` that names `Host` or `Content-Length`
 /// does not have them removed.
 pub fn strip(headers: &mut HeaderMap) {
-    let _ = headers;
-    todo!()
+    for name in named_by_connection(headers) {
+        headers.remove(name);
+    }
+    for name in &ENDING {
+        headers.remove(name);
+    }
+    fold::remove_where(headers, is_misspelt);
 }
+
+/// The headers that `Connection` names and that would not go anyway. Empty, without an allocation, for nearly every message.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(options)
+        .filter(|option| !goes_anyway(option) && !is_untouched(option))
+        // What is no name, non-ASCII say, names no header.
+        .filter_map(|option| HeaderName::from_bytes(option).ok())
+        .collect()
+}
+
+/// The elements of one `Connection` line.
+fn options(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    line.as_bytes()
+        .split(|&byte| byte == b',')
+        .map(<[u8]>::trim_ascii)
+}
+
+fn goes_anyway(option: &[u8]) -> bool {
+    ENDING
+        .iter()
+        .any(|name| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
+}
+
+fn is_untouched(option: &[u8]) -> bool {
+    UNTOUCHED
+        .iter()
+        .any(|name| option.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// `Content_Length`, `Transfer_Encoding`, `Proxy.Authorization`: nothing to us, framing or a credential to a server that folds
+/// names (threats S02, S03).
+fn is_misspelt(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if name.bytes().all(plain) {
+        return false;
+    }
+    fold::is(name, "content-length") || ENDING.iter().any(|known| fold::is(name, known.as_str()))
+}
+
+#[cfg(test)]
+mod tests;

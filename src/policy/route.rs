@@ -1,12 +1,27 @@
 //! The route table: which route answers for a method, a host and a path. The most specific pattern wins.
+//!
+//! Second on the inbound line, right after `path::read`. Only a pattern that a request matches can answer for it: there
+//! is no default route here, and no less specific pattern is tried when the method is not the right one. All readings of
+//! a path, and under `Case::Guard` its folded form, must choose alike; what they disagree on is refused as ambiguous.
 
+mod host;
+mod pattern;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use host::{Host, normalise_host};
+pub use pattern::{Pattern, PatternFault, Segment, is_method};
+
 use super::path::{Case, Kinds, Readings};
-use super::rule::Rule;
+use super::rule::{Expected, Requirement, Rule};
 use crate::identity::Plan;
 use crate::token::trust::{Clients, Uses};
+use table::{Choice, Table};
 
 /// One route of the configuration, with everything the gate asks of a request that matches it.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,60 +80,6 @@ pub enum Mode {
     Audit,
 }
 
-/// `[METHOD[,METHOD…] ][host]/path`, taken apart.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pattern {
-    /// Upper-case methods, GET with HEAD beside it; empty is every method.
-    pub methods: Vec<String>,
-    /// Lower-case host without port or trailing dot, if the pattern names one.
-    pub host: Option<Host>,
-    /// Decoded segments.
-    pub segments: Vec<Segment>,
-}
-
-/// The host of a pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Host {
-    /// This host.
-    Exact(String),
-    /// `*.example.com`: any host below `example.com`, one label or more; holds `example.com`.
-    Below(String),
-}
-
-/// One segment of a pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Segment {
-    /// Compared decoded, whole.
-    Literal(String),
-    /// `{name}`: exactly one segment, not empty.
-    Parameter(String),
-    /// `{*name}`: zero or more segments, last only.
-    Rest(String),
-}
-
-/// What is wrong with a pattern.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PatternFault {
-    /// One sentence: what was found, what was expected.
-    pub message: String,
-    /// Byte range within the pattern's text.
-    pub span: std::ops::Range<usize>,
-}
-
-impl Pattern {
-    /// Reads a pattern as written in `[routes]` or `allow`. Paths in patterns obey the same reading as in requests.
-    pub fn parse(text: &str) -> Result<Pattern, PatternFault> {
-        let _ = text;
-        todo!()
-    }
-
-    /// The value of the parameter `name` in a reading that this pattern matches.
-    pub fn parameter<'r>(&self, reading: &'r str, name: &str) -> Option<&'r str> {
-        let _ = (reading, name);
-        todo!()
-    }
-}
-
 /// Two patterns that no request can tell apart, by their index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conflict {
@@ -130,7 +91,17 @@ pub struct Conflict {
 
 /// A compiled route table.
 #[derive(Debug)]
-pub struct RouteTable {}
+pub struct RouteTable {
+    case: Case,
+    /// Folded when case is; as written otherwise.
+    table: Table,
+    /// Under `Case::Guard`, the same patterns folded, if that changes any of them.
+    folded: Option<Table>,
+    /// Ambiguities admitted on every route.
+    everywhere: Kinds,
+    /// Ambiguities admitted on at least one route.
+    somewhere: Kinds,
+}
 
 /// What the table says of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,13 +117,38 @@ pub enum Found {
 }
 
 impl RouteTable {
-    /// Compiles the patterns of `routes`, in their order.
-    pub fn compile(routes: &[Route], case: Case) -> Result<RouteTable, Vec<Conflict>> {
-        let _ = (routes, case);
-        todo!()
+    /// Compiles the patterns of `routes`, in their order. `admitted` are the kinds of ambiguity that all routes admit
+    /// (`[paths] allow`); each route's own come on top.
+    pub fn compile(
+        routes: &[Route],
+        case: Case,
+        admitted: Kinds,
+    ) -> Result<RouteTable, Vec<Conflict>> {
+        let patterns = || routes.iter().map(|route| &route.pattern);
+        let (table, conflicts) = Table::new(patterns(), case == Case::Insensitive);
+        if !conflicts.is_empty() {
+            return Err(conflicts);
+        }
+        // Patterns that differ in case alone collide when folded: no conflict, for the upstream may mind case, but what
+        // they collide on is refused, for it may not.
+        let minds_case = case == Case::Guard && patterns().any(Pattern::has_upper_case);
+        Ok(RouteTable {
+            case,
+            table,
+            folded: minds_case.then(|| Table::new(patterns(), true).0),
+            everywhere: admitted,
+            somewhere: routes
+                .iter()
+                .fold(admitted, |all, route| all.union(route.allow_paths)),
+        })
     }
 
-    /// The route for a method, a host (lower-case, no port, no trailing dot) and a path.
+    /// The kinds of ambiguity that may be admitted at all, by some route or by all: what `path::read` is to be given.
+    pub fn admitted(&self) -> Kinds {
+        self.somewhere
+    }
+
+    /// The route for a method, a host (as [`normalise_host`] gives it) and a path.
     pub fn find(
         &self,
         routes: &[Route],
@@ -160,7 +156,88 @@ impl RouteTable {
         host: &str,
         readings: &Readings<'_>,
     ) -> Found {
-        let _ = (routes, method, host, readings);
-        todo!()
+        let chosen = self.choose(method, host, &readings.first);
+        let route = match chosen {
+            Choice::Route(index) => routes.get(index),
+            _ => None,
+        };
+        let admitted = route.map_or(Kinds::NONE, |route| route.allow_paths);
+        if !self.everywhere.union(admitted).contains(readings.kinds) {
+            return Found::Ambiguous;
+        }
+        for other in &readings.others {
+            let agrees = self.choose(method, host, other) == chosen
+                && route.is_none_or(|route| route.reads_alike(&readings.first, other));
+            if !agrees {
+                return Found::Ambiguous;
+            }
+        }
+        match chosen {
+            Choice::Route(index) => Found::Route(index),
+            Choice::Several => Found::Ambiguous,
+            Choice::OtherMethods(allow) => Found::MethodNotAllowed(allow.to_owned()),
+            Choice::Nothing => Found::Nothing,
+        }
+    }
+
+    /// What one reading chooses.
+    fn choose(&self, method: &str, host: &str, reading: &str) -> Choice<'_> {
+        match self.case {
+            Case::Sensitive => self.table.choose(method, host, reading),
+            Case::Insensitive => self.table.choose(method, host, &fold(reading)),
+            Case::Guard => {
+                let written = self.table.choose(method, host, reading);
+                let folded = fold(reading);
+                let table = match (&self.folded, &folded) {
+                    // Folding changes nothing: the common case, and it costs one look at the path.
+                    (None, Cow::Borrowed(_)) => return written,
+                    (None, Cow::Owned(_)) => &self.table,
+                    (Some(table), _) => table,
+                };
+                // `/ADMIN/x`, which an upstream that folds case takes for `/admin/x` (threat P06).
+                if table.choose(method, host, &folded) == written {
+                    written
+                } else {
+                    Choice::Several
+                }
+            }
+        }
+    }
+}
+
+impl Route {
+    /// Whether two readings that both chose this route give its parameters the same values. A `{*rest}` counts if the
+    /// rule looks at it; where it does not, `/files/a%2Fb` and `/files/a/b` are asked for the same things.
+    fn reads_alike(&self, one: &str, other: &str) -> bool {
+        self.pattern.segments.iter().all(|segment| match segment {
+            Segment::Literal(_) => true,
+            Segment::Parameter(name) => {
+                self.pattern.parameter(one, name) == self.pattern.parameter(other, name)
+            }
+            Segment::Rest(name) => {
+                !uses_parameter(&self.rule, name)
+                    || self.pattern.parameter(one, name) == self.pattern.parameter(other, name)
+            }
+        })
+    }
+}
+
+/// Whether a rule, or one of its alternatives, compares a claim with the path parameter `name`.
+fn uses_parameter(rule: &Rule, name: &str) -> bool {
+    rule.requirements
+        .iter()
+        .any(|requirement| match requirement {
+            Requirement::Claim(_, Expected::Parameter(used)) => used == name,
+            Requirement::AnyOf(rules) => rules.iter().any(|rule| uses_parameter(rule, name)),
+            _ => false,
+        })
+}
+
+/// ASCII case folded; borrowed when there is none. Other letters have no one folding that all servers share.
+fn fold(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
     }
 }

@@ -1,6 +1,17 @@
 //! Remembers verified tokens, by their SHA-256: authentication only, never a decision.
+//!
+//! What is remembered is looked at again on every use: the clock, the pool's settings and the key may all have changed
+//! since. Only good tokens are remembered, so that a flood of bad ones moves nothing (C16, C17). The key is the digest
+//! of the whole token: two tokens that share a beginning share nothing here.
 
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use quick_cache::sync::Cache;
 
 use super::keys::Keys;
 use super::trust::Trust;
@@ -8,8 +19,9 @@ use super::verify::Principal;
 use crate::clock::Timestamp;
 
 /// A bounded cache of verified tokens. No token lies in memory, only its digest.
-#[derive(Debug)]
-pub struct TokenCache {}
+pub struct TokenCache {
+    entries: Option<Cache<Digest, Arc<Principal>>>,
+}
 
 /// The SHA-256 of a token's bytes.
 pub type Digest = [u8; 32];
@@ -17,18 +29,20 @@ pub type Digest = [u8; 32];
 impl TokenCache {
     /// A cache of at most `entries`; 0 remembers nothing.
     pub fn new(entries: usize) -> TokenCache {
-        let _ = entries;
-        todo!()
+        TokenCache {
+            entries: (entries > 0).then(|| Cache::new(entries)),
+        }
     }
 
     /// The digest under which a token is remembered.
     pub fn digest(token: &str) -> Digest {
-        let _ = token;
-        todo!()
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        bytes
     }
 
     /// The principal of a token verified earlier, if it still holds: not expired, its key still in its pool's set with the
-    /// same material, its pool the very same settings (`Arc::ptr_eq` with `trust`).
+    /// same material, its pool the very same settings (`Arc::ptr_eq` with `trust`) at the same index.
     pub fn recall(
         &self,
         digest: &Digest,
@@ -36,18 +50,52 @@ impl TokenCache {
         keys: &dyn Keys,
         now: Timestamp,
     ) -> Option<Arc<Principal>> {
-        let _ = (digest, trust, keys, now);
-        todo!()
+        let entries = self.entries.as_ref()?;
+        let principal = entries.get(digest)?;
+        // During a reload requests of the old and the new snapshot run side by side. An entry of the other one is a miss
+        // and stays where it is; verifying the token anew replaces it.
+        let pool = trust.pools.get(principal.pool_index)?;
+        if !Arc::ptr_eq(pool, &principal.pool) {
+            return None;
+        }
+        if now >= principal.expires + pool.leeway {
+            entries.remove(digest);
+            return None;
+        }
+        let (kid, thumbprint) = &principal.key;
+        let held = keys
+            .of(principal.pool_index)?
+            .find(kid)
+            .is_some_and(|key| key.thumbprint == *thumbprint);
+        if !held {
+            entries.remove(digest);
+            return None;
+        }
+        Some(principal)
     }
 
     /// Remembers a verified token.
     pub fn remember(&self, digest: Digest, principal: Arc<Principal>) {
-        let _ = (digest, principal);
-        todo!()
+        if let Some(entries) = &self.entries {
+            entries.insert(digest, principal);
+        }
     }
 
     /// How many are remembered.
     pub fn len(&self) -> usize {
-        todo!()
+        self.entries.as_ref().map_or(0, Cache::len)
+    }
+
+    /// Whether none is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache")
+            .field("len", &self.len())
+            .finish()
     }
 }

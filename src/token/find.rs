@@ -1,10 +1,22 @@
 //! Where a request carries its token: exactly one place, or it is refused.
+//!
+//! A request with two tokens is refused before either is read, for the one that is checked here need not be the one the
+//! service behind would use. Nothing is repaired: what might be a token to another parser (a comma, two blanks, a tab,
+//! quotes) is malformed here, never absent. An empty cookie or parameter is malformed too: fail closed.
+
+mod strip;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName};
 
+use crate::reason::Reason;
 use crate::refusal::Refusal;
+
+pub use strip::{strip, strip_query};
 
 /// Where tokens are looked for (`[tokens]`).
 #[derive(Clone, Debug, PartialEq)]
@@ -29,33 +41,179 @@ pub enum Place {
 }
 
 /// A token and where it was.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Found<'a> {
-    /// Its text. Never logged.
-    pub token: Cow<'a, str>,
-    /// The place it was found in.
-    pub place: &'a Place,
+#[derive(Clone, PartialEq)]
+pub struct Found<'r, 's> {
+    /// Its text, out of the request. Never logged.
+    pub token: Cow<'r, str>,
+    /// The place it was found in, out of the configuration.
+    pub place: &'s Place,
 }
+
+impl std::fmt::Debug for Found<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Found")
+            .field("place", self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+const TWO_AUTHORIZATIONS: Refusal = Refusal::new(
+    Reason::MultipleTokens,
+    "the request has more than one Authorization header",
+);
+const TWO_TOKENS: Refusal = Refusal::new(
+    Reason::MultipleTokens,
+    "the request carries a token in more than one place; send it once",
+);
+const BAD_AUTHORIZATION: Refusal = Refusal::new(
+    Reason::MalformedAuthorization,
+    "the Authorization header must read \"Bearer\", one blank, and the token",
+);
+const NOT_A_TOKEN: Refusal = Refusal::new(
+    Reason::MalformedToken,
+    "what stands in the token's place is empty or holds characters that no token has",
+);
 
 /// Finds the one token of a request: `Ok(None)` when there is none, a refusal (`multiple_tokens`,
 /// `malformed_authorization`, `malformed_token`) when there are several, or when one is no token.
-pub fn find<'a>(
-    sources: &'a Sources,
+pub fn find<'r, 's>(
+    sources: &'s Sources,
+    headers: &'r HeaderMap,
+    query: Option<&'r str>,
+) -> Result<Option<Found<'r, 's>>, Refusal> {
+    // Whatever their schemes and wherever tokens are looked for: which of the two another server reads is anyone's guess.
+    if headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
+        return Err(TWO_AUTHORIZATIONS);
+    }
+    let mut found = None;
+    for place in &sources.places {
+        let token = match place {
+            Place::Authorization => in_authorization(headers, sources.raw_authorization)?,
+            Place::Header(name) => in_header(headers, name)?,
+            Place::Cookie(name) => in_cookies(headers, name)?,
+            Place::Query(name) => in_query(query, name)?,
+        };
+        if let Some(token) = token {
+            if found.is_some() {
+                return Err(TWO_TOKENS);
+            }
+            found = Some(Found { token, place });
+        }
+    }
+    Ok(found)
+}
+
+/// RFC 6750 §2.1, RFC 9110 §11.6.2. Another scheme is no token; a `Bearer` that another parser might read otherwise is
+/// malformed.
+fn in_authorization(headers: &HeaderMap, raw: bool) -> Result<Option<Cow<'_, str>>, Refusal> {
+    let Some(value) = headers.get(AUTHORIZATION) else {
+        return Ok(None);
+    };
+    let text = value.to_str().map_err(|_| BAD_AUTHORIZATION)?;
+    let end = text
+        .bytes()
+        .position(|byte| !is_tchar(byte))
+        .unwrap_or(text.len());
+    let (scheme, rest) = text.split_at(end);
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return match rest.strip_prefix(' ') {
+            Some(token) if is_b64token(token) => Ok(Some(Cow::Borrowed(token))),
+            _ => Err(BAD_AUTHORIZATION),
+        };
+    }
+    if scheme.is_empty() {
+        // Nothing, or a leading blank that a more lenient server would skip to find a Bearer behind it.
+        return Err(BAD_AUTHORIZATION);
+    }
+    Ok((raw && looks_like_a_jwt(text)).then_some(Cow::Borrowed(text)))
+}
+
+fn in_header<'a>(
     headers: &'a HeaderMap,
-    query: Option<&'a str>,
-) -> Result<Option<Found<'a>>, Refusal> {
-    let _ = (sources, headers, query);
-    todo!()
+    name: &HeaderName,
+) -> Result<Option<Cow<'a, str>>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(TWO_TOKENS);
+    }
+    let text = value.to_str().map_err(|_| NOT_A_TOKEN)?;
+    let token = match text.split_at_checked("Bearer ".len()) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer ") => token,
+        _ => text,
+    };
+    token_of(Cow::Borrowed(token)).map(Some)
 }
 
-/// Removes the token from `headers` where it was found in a header or a cookie (other cookies stay as they are).
-pub fn strip(place: &Place, headers: &mut HeaderMap) {
-    let _ = (place, headers);
-    todo!()
+/// RFC 6265 §5.4, leniently as to blanks around names, as the servers behind are. HTTP/2 may spread the cookies over
+/// several header lines (RFC 9113 §8.2.3).
+fn in_cookies<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
+    let mut found = None;
+    for line in headers.get_all(COOKIE) {
+        for pair in line.as_bytes().split(|byte| *byte == b';') {
+            let Some(value) = strip::cookie_value(pair, name) else {
+                continue;
+            };
+            if found.is_some() {
+                return Err(TWO_TOKENS);
+            }
+            // Other cookies may hold any bytes; the token's may not.
+            found = Some(std::str::from_utf8(value).map_err(|_| NOT_A_TOKEN)?);
+        }
+    }
+    found
+        .map(|value| token_of(Cow::Borrowed(value)))
+        .transpose()
 }
 
-/// `query` without the parameter that held the token, everything else byte for byte; `None` when nothing is left.
-pub fn strip_query(place: &Place, query: &str) -> Option<String> {
-    let _ = (place, query);
-    todo!()
+fn in_query<'a>(query: Option<&'a str>, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let mut values = pairs.filter(|(key, _)| key == name).map(|(_, value)| value);
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(TWO_TOKENS);
+    }
+    token_of(value).map(Some)
+}
+
+fn token_of(text: Cow<'_, str>) -> Result<Cow<'_, str>, Refusal> {
+    match is_b64token(&text) {
+        true => Ok(text),
+        false => Err(NOT_A_TOKEN),
+    }
+}
+
+/// RFC 6750 §2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
+fn is_b64token(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    !body.is_empty()
+        && body.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+        })
+}
+
+/// RFC 9110 §5.6.2.
+fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Three parts of base64url with dots between; the last may be empty, so that an unsigned token is told what is wrong.
+fn looks_like_a_jwt(text: &str) -> bool {
+    let base64url = |part: &str| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let mut parts = text.split('.');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(header), Some(payload), Some(signature), None) => {
+            !header.is_empty()
+                && !payload.is_empty()
+                && [header, payload, signature].into_iter().all(base64url)
+        }
+        _ => false,
+    }
 }

@@ -1,0 +1,109 @@
+//! The command line. The only place that prints, and with `config::interpolate` the only one that reads the environment.
+//!
+//! Exit status: 0 good; 1 failed while running; 2 bad usage or bad configuration.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // this is the place
+
+mod check;
+mod demo;
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config, Surroundings};
+
+/// Something failed while running.
+const FAILED: u8 = 1;
+/// The command line or the configuration is bad.
+const BAD: u8 = 2;
+
+/// A sidecar that gives Amazon Cognito authentication to a service nobody can change.
+#[derive(Parser)]
+#[command(
+    name = "portcullis",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the sidecar
+    Run(Source),
+    /// Validates a configuration and prints its effective routes; no network
+    Check(Source),
+    /// Shows everything on one machine with no AWS account: a pool, a legacy service, the sidecar between them
+    Demo(demo::Arguments),
+}
+
+/// Where the configuration is.
+#[derive(clap::Args)]
+struct Source {
+    /// The configuration file [default: $PORTCULLIS_CONFIG, else portcullis.toml]; $PORTCULLIS_CONFIG_TOML, when set,
+    /// holds the text itself and goes before it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Parses the command line and does what it says.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(BAD));
+        }
+    };
+    match arguments.command {
+        Command::Run(source) => run::run(&source),
+        Command::Check(source) => check::check(&source),
+        Command::Demo(arguments) => demo::demo(&arguments),
+    }
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
+/// Loads the configuration that `source` names. Its faults are printed; the exit status comes back.
+fn load(source: &Source) -> Result<Config, ExitCode> {
+    let (name, text) = match env("PORTCULLIS_CONFIG_TOML") {
+        Some(text) => ("$PORTCULLIS_CONFIG_TOML".to_owned(), text),
+        None => {
+            let path = source
+                .config
+                .clone()
+                .or_else(|| env("PORTCULLIS_CONFIG").map(PathBuf::from));
+            let path = path.unwrap_or_else(|| PathBuf::from("portcullis.toml"));
+            match std::fs::read_to_string(&path) {
+                Ok(text) => (path.display().to_string(), text),
+                Err(error) => {
+                    eprintln!("portcullis: can't read {}: {error}", path.display());
+                    return Err(ExitCode::from(BAD));
+                }
+            }
+        }
+    };
+    config::load(
+        &name,
+        &text,
+        &Surroundings {
+            env: &env,
+            read: &read,
+        },
+    )
+    .map_err(|faults| {
+        eprint!("{}", faults.render());
+        ExitCode::from(BAD)
+    })
+}

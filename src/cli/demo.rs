@@ -1,0 +1,78 @@
+//! `portcullis demo`: everything on one machine with no AWS account. Only the gate ever leaves loopback.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::{FAILED, read};
+use crate::clock::Clock;
+use crate::config::{self, Surroundings};
+use crate::demo::legacy::Legacy;
+use crate::demo::pool::DemoPool;
+use crate::demo::{self, Addresses};
+use crate::{app, telemetry::logs};
+
+/// What `demo` takes.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The gate's port
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The gate's address; the pool and the service stay on loopback
+    #[arg(long, default_value = "127.0.0.1")]
+    listen: IpAddr,
+}
+
+/// Starts a pool, a legacy service and the sidecar between them, and prints how to try it.
+pub(super) fn demo(arguments: &Arguments) -> ExitCode {
+    match start(arguments) {
+        Ok(running) => {
+            running.wait();
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("portcullis: {fault}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Error>> {
+    let loopback = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let (pool_listener, service_listener) = (loopback()?, loopback()?);
+    let addresses = Addresses {
+        gate: SocketAddr::new(arguments.listen, arguments.port),
+        admin: loopback()?.local_addr()?, // free a moment ago, which will do for a demo
+        service: service_listener.local_addr()?,
+        pool: pool_listener.local_addr()?,
+    };
+    let text = demo::configuration(&addresses);
+    let nothing = |_: &str| None;
+    let config = config::load(
+        "the demo's configuration",
+        &text,
+        &Surroundings {
+            env: &nothing,
+            read: &read,
+        },
+    )
+    .map_err(|faults| faults.render())?;
+    logs::start(&config.telemetry)?;
+
+    let pool = Arc::new(DemoPool::new(Clock::System));
+    let legacy = Legacy::new(demo::page::page(&addresses));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    std::thread::Builder::new().name("demo".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                ended = pool.serve(pool_listener) => tracing::error!(?ended, "the demo pool ended"),
+                ended = legacy.serve(service_listener) => tracing::error!(?ended, "the demo service ended"),
+            }
+        });
+    })?;
+    let running = app::start(config, &read)?;
+    print!("{}", demo::banner(&addresses));
+    Ok(running)
+}

@@ -1,0 +1,51 @@
+//! What the contract names and this version does not have yet: one table, a row to remove for each thing built.
+//!
+//! Such a key is a fault, never ignored: a configuration that asks for TLS must not run without it.
+
+use crate::config::fault::Fault;
+use crate::config::raw::item::Item;
+use crate::config::raw::{Entry, Span};
+
+/// Table, key or value, and what it is.
+const UNAVAILABLE: [(&str, &str, &str); 13] = [
+    ("", "tests", "`[tests]`"),
+    ("", "credentials", "`[credentials]`"),
+    ("", "outbound", "`[outbound]`"),
+    ("", "login", "`[login]`"),
+    ("server", "tls", "TLS on the gate (`[server] tls`)"),
+    ("upstreams.*", "tls", "TLS to an upstream (`tls`)"),
+    ("upstreams.*", "https://", "an upstream over https"),
+    ("upstreams.*", "http2 = true", "HTTP/2 to an upstream"),
+    ("routes.*", "login = true", "browser sign-in (`login`)"),
+    ("routes.*", "client_cert", "`client_cert`"),
+    ("routes.*", "certificate", "`access = \"certificate\"`"),
+    ("identity.headers", "@tls.", "an `@tls` fact"),
+    ("telemetry", "otlp_endpoint", "`otlp_endpoint`"),
+];
+
+/// The fault of a key that is known to the contract and to nothing else.
+pub fn key(kind: &str, entry: &Entry) -> Option<Fault> {
+    fault(kind, &entry.key, entry.key_span.clone())
+}
+
+/// Whether a value is unavailable; if so, that has been told.
+pub fn value(kind: &str, what: &str, item: Item<'_>) -> bool {
+    match fault(kind, what, item.span()) {
+        Some(fault) => {
+            item.at.tell(fault);
+            true
+        }
+        None => false,
+    }
+}
+
+fn fault(kind: &str, key: &str, span: Span) -> Option<Fault> {
+    let (.., what) = UNAVAILABLE
+        .iter()
+        .find(|(table, known, _)| *table == kind && *known == key)?;
+    Some(Fault::at(
+        span,
+        format!("{what} is not available in this version"),
+        "not available in this version",
+    ))
+}

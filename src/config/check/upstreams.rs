@@ -1,0 +1,166 @@
+//! `[upstream]` and `[upstreams.NAME]`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{origins, server, unavailable};
+use crate::config::model::{Address, HeaderCase, HostHeader, Upstream};
+use crate::config::raw::item::Item;
+use crate::config::raw::table::{Table, nearest};
+use crate::config::secrets;
+use crate::secret::Secret;
+
+/// What the default upstream is called: no other may have its name.
+const DEFAULT: &str = "upstream";
+
+/// All upstreams, the default one first.
+pub(super) struct Upstreams {
+    /// In the order of the text.
+    pub(super) list: Vec<Arc<Upstream>>,
+}
+
+impl Upstreams {
+    /// The index of the upstream that an item names.
+    pub(super) fn named(&self, item: Item<'_>) -> Option<usize> {
+        let name = item.string()?;
+        let found = self.list[1..]
+            .iter()
+            .position(|upstream| upstream.name == name);
+        if let Some(at) = found {
+            return Some(at + 1);
+        }
+        let known: Vec<&str> = self.list[1..]
+            .iter()
+            .map(|known| known.name.as_str())
+            .collect();
+        let help = match (nearest(name, &known), known.is_empty()) {
+            (Some(near), _) => format!("did you mean \"{near}\"?"),
+            (None, true) => "there is no [upstreams.NAME] table".to_owned(),
+            (None, false) => format!("known names: {}", known.join(", ")),
+        };
+        item.refuse_with_help(
+            "this upstream is not configured",
+            "expected the NAME of an [upstreams.NAME]",
+            help,
+        )
+    }
+}
+
+/// Reads `[upstream]` and every `[upstreams.NAME]`.
+pub(super) fn upstreams(root: &mut Table<'_>) -> Upstreams {
+    let mut list = vec![upstream(DEFAULT, root.below("upstream", "upstreams.*"))];
+    for item in root.below("upstreams", "upstreams").names() {
+        let Some(table) = item.table(&format!("[upstreams.{}]", item.key), "upstreams.*") else {
+            continue;
+        };
+        if item.key == DEFAULT {
+            item.refuse_with_help::<()>(
+                "no upstream may be named `upstream`",
+                "expected another name",
+                "that is what logs and metrics call the default [upstream]",
+            );
+        }
+        list.push(upstream(item.key, table));
+    }
+    Upstreams {
+        list: list.into_iter().map(Arc::new).collect(),
+    }
+}
+
+fn upstream(name: &str, mut table: Table<'_>) -> Upstream {
+    let url = table.optional("url", address);
+    // The default upstream has a default URL; a named one would be a second name for it.
+    if name != DEFAULT && table.take("url").is_none() {
+        table.lacks("url", "expected `url`: where this upstream is");
+    }
+    let upstream = Upstream {
+        name: name.to_owned(),
+        address: url.unwrap_or(Address::Tcp {
+            tls: false,
+            host: "127.0.0.1".to_owned(),
+            port: 3000,
+        }),
+        http2: table.or("http2", http2, false),
+        connect_timeout: table.or("connect_timeout", Item::lapse, Duration::from_secs(3)),
+        response_timeout: table.or(
+            "response_timeout",
+            Item::limit,
+            Some(Duration::from_secs(60)),
+        ),
+        keepalive: table.or("keepalive", Item::duration, Duration::from_secs(4)),
+        max_connections: table.or("max_connections", |item| item.integer(0..=usize::MAX), 0),
+        host_header: table.or(
+            "host_header",
+            |item| {
+                item.one_of(&[
+                    ("preserve", HostHeader::Preserve),
+                    ("upstream", HostHeader::Upstream),
+                ])
+            },
+            HostHeader::Preserve,
+        ),
+        header_case: table.or(
+            "header_case",
+            |item| item.one_of(&[("lower", HeaderCase::Lower), ("title", HeaderCase::Title)]),
+            HeaderCase::Lower,
+        ),
+        basic_auth: table.optional("basic_auth", basic_auth),
+    };
+    table.finish();
+    upstream
+}
+
+/// Where an upstream is. No path: `strip_prefix` and `add_prefix` say what happens to paths, in one place.
+fn address(item: Item<'_>) -> Option<Address> {
+    let expected = "a URL such as \"http://127.0.0.1:3000\", or \"unix:/run/app.sock\"";
+    if let Some(path) = item.string()?.strip_prefix("unix:") {
+        return server::unix(item, path).map(Address::Unix);
+    }
+    let url = origins::url(item, &["http", "https"], expected)?;
+    if !url.is_bare() {
+        return item.refuse_with_help(
+            "`url` has a path",
+            format!("expected {expected}, without a path"),
+            "a route's `add_prefix` puts something in front of a path",
+        );
+    }
+    let tls = url.scheme == "https";
+    if tls && unavailable::value("upstreams.*", "https://", item) {
+        return None;
+    }
+    Some(Address::Tcp {
+        tls,
+        port: url.port_or_default(),
+        host: url.host,
+    })
+}
+
+fn http2(item: Item<'_>) -> Option<bool> {
+    let on = item.boolean()?;
+    match on && unavailable::value("upstreams.*", "http2 = true", item) {
+        true => None,
+        false => Some(on),
+    }
+}
+
+fn basic_auth(item: Item<'_>) -> Option<(Secret, Secret)> {
+    let mut table = item.table("`basic_auth`", "basic_auth")?;
+    let username = table.required("username", "expected `username` and `password`", |item| {
+        let username = secrets::secret(item)?;
+        // RFC 7617 §2: the first colon ends the user.
+        match username.expose().contains(':') {
+            true => item.refuse(
+                "this user has a colon in it",
+                "expected a user without a colon",
+            ),
+            false => Some(username),
+        }
+    });
+    let password = table.required(
+        "password",
+        "expected `username` and `password`",
+        secrets::secret,
+    );
+    table.finish();
+    username.zip(password)
+}

@@ -1,0 +1,87 @@
+//! Who the demo pool knows: one resource server, three app clients, two users. All in memory, all printed.
+//!
+//! These are no secrets: they are in this file, on the screen, and worth something on loopback only.
+
+/// The pool's id, shaped as Cognito's are.
+pub const POOL_ID: &str = "eu-west-1_DemoPool1";
+
+/// What tokens say in `iss`, wherever the pool listens: a gate that trusts it has to be told the JWKS URL apart, as with
+/// any emulator of Cognito.
+pub const ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_DemoPool1";
+
+/// An app client.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Client {
+    /// `client_id` in access tokens, `aud` in ID tokens.
+    pub id: &'static str,
+    /// With a secret it is a machine that uses `client_credentials`; without, an app that signs users in.
+    pub secret: Option<&'static str>,
+    /// Scopes it may have by `client_credentials`.
+    pub scopes: &'static [&'static str],
+}
+
+/// A user.
+#[derive(Debug, PartialEq, Eq)]
+pub struct User {
+    /// `username`, `cognito:username`.
+    pub name: &'static str,
+    /// For `USER_PASSWORD_AUTH`.
+    pub password: &'static str,
+    /// `sub`.
+    pub sub: &'static str,
+    /// `email`, in ID tokens.
+    pub email: &'static str,
+    /// `cognito:groups`; without any, tokens have no such claim.
+    pub groups: &'static [&'static str],
+}
+
+/// A machine that may read orders.
+pub static READER: Client = Client {
+    id: "demo-reader",
+    secret: Some("reader-secret-for-demo-only"),
+    scopes: &["orders/read"],
+};
+
+/// A machine that may read and write orders.
+pub static WRITER: Client = Client {
+    id: "demo-writer",
+    secret: Some("writer-secret-for-demo-only"),
+    scopes: &["orders/read", "orders/write"],
+};
+
+/// The app that users sign in with.
+pub static APP: Client = Client {
+    id: "demo-app",
+    secret: None,
+    scopes: &[],
+};
+
+/// A member of staff.
+pub static ALICE: User = User {
+    name: "alice",
+    password: "Alice-demo-1",
+    sub: "a11ce000-5d3f-4c52-9d4e-0d6c1f2b7a10",
+    email: "alice@example.com",
+    groups: &["staff"],
+};
+
+/// In no group.
+pub static BOB: User = User {
+    name: "bob",
+    password: "Bob-demo-1",
+    sub: "b0b00000-8e1a-4f0b-a6c7-93d2e5f4c821",
+    email: "bob@example.com",
+    groups: &[],
+};
+
+/// The client with this id.
+pub fn client(id: &str) -> Option<&'static Client> {
+    [&READER, &WRITER, &APP]
+        .into_iter()
+        .find(|client| client.id == id)
+}
+
+/// The user with this name.
+pub fn user(name: &str) -> Option<&'static User> {
+    [&ALICE, &BOB].into_iter().find(|user| user.name == name)
+}

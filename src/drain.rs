@@ -1,0 +1,78 @@
+//! Going away without losing a request: what is told to connections, and who is still waited for.
+//!
+//! Serving → closing (still accepting; every answer says `Connection: close`) → closed (listeners shut, idle connections
+//! closed, requests in flight finish). The order is `app`'s; this only spreads the word.
+
+use tokio::sync::{mpsc, watch};
+
+/// How far the process is on its way out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Not at all.
+    #[default]
+    Serving,
+    /// Connections are told to close; new ones are still taken.
+    Closing,
+    /// No new connections; idle ones are closed.
+    Closed,
+}
+
+/// Tells the phase, and waits for those who still work.
+pub struct Drain {
+    phase: watch::Sender<Phase>,
+    busy: mpsc::Sender<()>,
+    done: mpsc::Receiver<()>,
+}
+
+/// One who hears of the phase, and is waited for until it is dropped.
+#[derive(Clone)]
+pub struct Watch {
+    phase: watch::Receiver<Phase>,
+    _busy: mpsc::Sender<()>,
+}
+
+impl Default for Drain {
+    fn default() -> Drain {
+        let (busy, done) = mpsc::channel(1);
+        Drain {
+            phase: watch::Sender::default(),
+            busy,
+            done,
+        }
+    }
+}
+
+impl Drain {
+    /// Somebody who is to hear of it.
+    pub fn watch(&self) -> Watch {
+        Watch {
+            phase: self.phase.subscribe(),
+            _busy: self.busy.clone(),
+        }
+    }
+
+    /// Tells everyone.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.send_replace(phase);
+    }
+
+    /// Waits until nobody watches any more.
+    pub async fn wait(self) {
+        let Drain { busy, mut done, .. } = self;
+        drop(busy);
+        while done.recv().await.is_some() {}
+    }
+}
+
+impl Watch {
+    /// The phase now.
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Waits until `phase` is reached.
+    pub async fn reached(&mut self, phase: Phase) {
+        // An error means that the sender is gone, and the process with it.
+        let _ = self.phase.wait_for(|now| *now >= phase).await;
+    }
+}

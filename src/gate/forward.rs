@@ -1,0 +1,237 @@
+//! From a permit to the upstream's answer: strip what may not pass, set what is known, send, and tell what failed.
+//!
+//! The order matters and is tested (H01-H06): hop-by-hop first, so that a `Connection` header can name none of ours; then
+//! everything a client could forge; our own headers last.
+
+use std::time::Instant;
+
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version, header};
+use hyper::body::Incoming;
+
+use super::Gate;
+use super::body::Content;
+use crate::config::model::{Authorization, HostHeader};
+use crate::http::{forwarded, hop, trace};
+use crate::identity;
+use crate::net::body::{BodyCause, RequestBody};
+use crate::policy::permit::Permit;
+use crate::reason::Reason;
+use crate::refusal::Refusal;
+use crate::snapshot::Snapshot;
+use crate::telemetry::Exchange;
+use crate::token::find::{self, Place};
+use crate::upstream::{self, SendFault, Upstream};
+
+/// Tells the upstream why a request on an audit route would have been refused.
+const AUDIT: HeaderName = HeaderName::from_static("x-portcullis-audit");
+
+/// Forwards one permitted request.
+pub(super) async fn forward(
+    gate: &Gate,
+    snapshot: &Snapshot,
+    permit: Permit<'_>,
+    mut parts: Parts,
+    body: Incoming,
+    exchange: &mut Exchange,
+) -> Result<Response<Content>, Refusal> {
+    let limit = permit
+        .route()
+        .body_bytes
+        .unwrap_or(snapshot.config.limits.body_bytes);
+    let length = check_length(&parts.headers, limit)?;
+    let (body, received) = RequestBody::new(body, limit, snapshot.config.limits.body_timeout);
+    exchange.received = received;
+
+    let target = target(&permit, &parts.uri, snapshot.config.identity.authorization)?;
+    rewrite(snapshot, &permit, &mut parts.headers, exchange)?;
+    if let Some(length) = length {
+        parts
+            .headers
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    let upstream = &snapshot.upstreams[permit.route().upstream];
+    let ours = parts.headers.get(header::HOST).cloned();
+    parts.uri = Uri::from(target);
+    parts.version = Version::HTTP_11;
+
+    let sent = Instant::now();
+    let answer = upstream::send(
+        upstream,
+        gate.worker,
+        &permit,
+        Request::from_parts(parts, body),
+    )
+    .await;
+    exchange.upstream = Some(sent.elapsed());
+    let mut answer = answer.map_err(|fault| refusal(upstream, &fault))?;
+    hop::strip(answer.headers_mut());
+    if upstream.settings().host_header == HostHeader::Upstream {
+        point_back(answer.headers_mut(), upstream, ours.as_ref());
+    }
+    Ok(answer.map(Content::Upstream))
+}
+
+/// The body's length if it is told, as a number: what is sent on is this number, not the client's spelling of it.
+fn check_length(headers: &HeaderMap, limit: Option<u64>) -> Result<Option<u64>, Refusal> {
+    let Some(told) = headers.get(header::CONTENT_LENGTH) else {
+        return Ok(None);
+    };
+    // hyper has refused anything that is not one number.
+    let length = told.to_str().ok().and_then(|text| text.parse::<u64>().ok());
+    let length = length.ok_or(Refusal::new(
+        Reason::BadRequest,
+        "the Content-Length header is not a number",
+    ))?;
+    match limit {
+        Some(limit) if length > limit => Err(TOO_LARGE),
+        _ => Ok(Some(length)),
+    }
+}
+
+const TOO_LARGE: Refusal = Refusal::new(
+    Reason::BodyTooLarge,
+    "the request's body is larger than this route takes",
+);
+
+/// The target for the upstream: byte for byte what was matched, but for a prefix the route rewrites and a token in the query.
+fn target(
+    permit: &Permit<'_>,
+    uri: &Uri,
+    authorization: Authorization,
+) -> Result<PathAndQuery, Refusal> {
+    let stripped = match (permit.place(), authorization, uri.query()) {
+        (Some(place @ Place::Query(_)), Authorization::Strip, Some(query)) => {
+            Some(find::strip_query(place, query))
+        }
+        _ => None,
+    };
+    if permit.target().is_none() && stripped.is_none() {
+        // An absolute-form target becomes origin-form; its path and query stay as they are.
+        return Ok(uri
+            .path_and_query()
+            .cloned()
+            .unwrap_or(PathAndQuery::from_static("/")));
+    }
+    let mut text = permit.target().unwrap_or(uri.path()).to_owned();
+    let query = match &stripped {
+        Some(stripped) => stripped.as_deref(),
+        None => uri.query(),
+    };
+    if let Some(query) = query {
+        text.push('?');
+        text.push_str(query);
+    }
+    PathAndQuery::try_from(text).map_err(|_| {
+        Refusal::new(
+            Reason::AmbiguousPath,
+            "the path can't be rewritten as this route says",
+        )
+    })
+}
+
+fn rewrite(
+    snapshot: &Snapshot,
+    permit: &Permit<'_>,
+    headers: &mut HeaderMap,
+    exchange: &mut Exchange,
+) -> Result<(), Refusal> {
+    let config = &snapshot.config;
+    let host = headers
+        .get(header::HOST)
+        .cloned()
+        .unwrap_or(HeaderValue::from_static(""));
+    let peer = exchange.client.map(|client| client.ip().to_canonical());
+    let trusted = peer.is_some_and(|peer| {
+        config
+            .server
+            .trusted_proxies
+            .iter()
+            .any(|network| network.contains(&peer))
+    });
+    hop::strip(headers);
+    headers.remove(header::EXPECT); // answered here: 100 goes out when the upstream begins to read
+    identity::strip(&snapshot.reserved, headers, permit.overrides());
+    if let (Some(place), Authorization::Strip) = (permit.place(), config.identity.authorization) {
+        find::strip(place, headers);
+    }
+    if permit.is_preflight() {
+        headers.remove(header::COOKIE);
+        headers.remove(header::AUTHORIZATION);
+    }
+    forwarded::apply(
+        &forwarded::Origin {
+            peer,
+            trusted,
+            scheme: "http",
+            host: &host,
+        },
+        headers,
+    );
+    headers.insert(REQUEST_ID, exchange.request_id.clone());
+    exchange.trace = Some(trace::apply(headers));
+    if let Some(principal) = permit.principal() {
+        // A required header that has no value was refused by the policy; in audit it is simply not set.
+        if let Err(refusal) = identity::apply(&permit.route().headers, principal, headers) {
+            if permit.audit().is_none() {
+                return Err(refusal);
+            }
+        }
+    }
+    if let Some(reason) = permit.audit() {
+        headers.insert(AUDIT, HeaderValue::from_static(reason.as_str()));
+    }
+    Ok(())
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a client is told of a failed exchange; the cause is for the log.
+fn refusal(upstream: &Upstream, fault: &SendFault) -> Refusal {
+    let refusal = match fault {
+        SendFault::Body(BodyCause::TooLarge) => return TOO_LARGE,
+        SendFault::Body(BodyCause::Stalled) => {
+            return Refusal::new(Reason::RequestTimeout, "the request's body stopped coming");
+        }
+        SendFault::Body(BodyCause::Broken) => {
+            return Refusal::new(
+                Reason::BadRequest,
+                "the request's body broke off or is not framed as HTTP says",
+            );
+        }
+        SendFault::Unreachable(_) => Refusal::new(
+            Reason::UpstreamUnreachable,
+            "the service behind this gate could not be reached",
+        ),
+        SendFault::Protocol(_) => Refusal::new(
+            Reason::UpstreamProtocol,
+            "the service behind this gate gave no valid answer",
+        ),
+        SendFault::Timeout => Refusal::new(
+            Reason::UpstreamTimeout,
+            "the service behind this gate did not answer in time",
+        ),
+    };
+    tracing::warn!(upstream = upstream.settings().name, reason = %refusal.reason, "{fault}");
+    refusal
+}
+
+/// `host_header = "upstream"`: a redirect to the upstream's own address is turned into one to ours.
+fn point_back(headers: &mut HeaderMap, upstream: &Upstream, ours: Option<&HeaderValue>) {
+    let Some(location) = headers
+        .get(header::LOCATION)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return;
+    };
+    let Some(ours) = ours.and_then(|host| host.to_str().ok()) else {
+        return;
+    };
+    let Some(rest) = upstream.strip_origin(location) else {
+        return;
+    };
+    if let Ok(value) = HeaderValue::from_str(&format!("http://{ours}{rest}")) {
+        headers.insert(header::LOCATION, value);
+    }
+}

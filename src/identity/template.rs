@@ -1,0 +1,150 @@
+//! Templates of `[identity.headers]`: read from the configuration, filled from a principal.
+//!
+//! A template that lacks one of its claims gives nothing at all: half a name is somebody else's.
+
+use http::HeaderValue;
+use serde_json::Value;
+
+use super::encode::{Encoder, Separator};
+use super::{Fact, ListStyle, Part, Plan, Template};
+use crate::token::Principal;
+use crate::token::claims::ClaimName;
+
+impl Template {
+    /// Reads a value of `[identity.headers]`: a claim name, `@fact`, or a text with `{claim}` or `{@fact}` in it, where
+    /// `{{` and `}}` are braces. The error is a sentence for the configuration's author.
+    pub fn parse(text: &str) -> Result<Template, String> {
+        if !text.contains(['{', '}']) {
+            return Ok(Template(vec![parse_reference(text)?]));
+        }
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            let (before, behind) = rest.split_at(at);
+            let (brace, behind) = behind.split_at(1);
+            literal.push_str(before);
+            if let Some(behind) = behind.strip_prefix(brace) {
+                literal.push_str(brace);
+                rest = behind;
+                continue;
+            }
+            if brace == "}" {
+                return Err("`}` closes nothing; a brace itself is written `}}`".to_owned());
+            }
+            let Some((inside, behind)) = behind.split_once('}') else {
+                return Err("`{` is never closed; a brace itself is written `{{`".to_owned());
+            };
+            push_text(&mut parts, &mut literal)?;
+            parts.push(parse_reference(inside)?);
+            rest = behind;
+        }
+        literal.push_str(rest);
+        push_text(&mut parts, &mut literal)?;
+        Ok(Template(parts))
+    }
+
+    /// The header's lines, or nothing if the template is not whole.
+    pub(super) fn fill(
+        &self,
+        plan: &Plan,
+        list: ListStyle,
+        principal: &Principal,
+    ) -> Option<Vec<HeaderValue>> {
+        if let ([Part::Claim(name)], ListStyle::Repeat) = (&*self.0, list)
+            && let Value::Array(items) = principal.claims.find(name)?
+        {
+            let lines: Vec<HeaderValue> = items.iter().filter_map(fill_line).collect();
+            return (!lines.is_empty()).then_some(lines);
+        }
+        let mut line = Encoder::default();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => line.push(text, Separator::NONE),
+                Part::Fact(Fact::Pool) => line.push(&principal.pool.name, Separator::NONE),
+                Part::Fact(Fact::Kind) => line.push(kind(principal), Separator::NONE),
+                Part::Fact(Fact::Route) => line.push(&plan.route, Separator::NONE),
+                Part::Claim(name) => {
+                    push_claim(&mut line, name, plan, list, principal).then_some(())?;
+                }
+            }
+        }
+        Some(vec![line.finish()])
+    }
+}
+
+/// Moves a literal into `parts`, if it is fit for a header.
+fn push_text(parts: &mut Vec<Part>, literal: &mut String) -> Result<(), String> {
+    if !literal.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Err("text in a header is printable ASCII alone".to_owned());
+    }
+    if !literal.is_empty() {
+        parts.push(Part::Text(std::mem::take(literal)));
+    }
+    Ok(())
+}
+
+/// What stands alone or between braces.
+fn parse_reference(text: &str) -> Result<Part, String> {
+    match text {
+        "@pool" => Ok(Part::Fact(Fact::Pool)),
+        "@kind" => Ok(Part::Fact(Fact::Kind)),
+        "@route" => Ok(Part::Fact(Fact::Route)),
+        _ if text.starts_with('@') => Err(format!(
+            "unknown fact `{}`; known are @pool, @kind and @route",
+            text.escape_debug()
+        )),
+        "" => Err("expected a claim's name, found nothing".to_owned()),
+        _ if text.trim() != text
+            || text.contains(|char: char| char == '{' || char.is_control()) =>
+        {
+            Err(format!("`{}` is no claim's name", text.escape_debug()))
+        }
+        _ => Ok(Part::Claim(ClaimName::new(text))),
+    }
+}
+
+/// One line of a repeated header. A comma is as good as a new line to most servers (RFC 9110 §5.3).
+fn fill_line(item: &Value) -> Option<HeaderValue> {
+    let mut line = Encoder::default();
+    line.push_item(item, Separator::COMMA)
+        .then(|| line.finish())
+}
+
+/// Adds a claim's value; tells whether there was anything to add.
+fn push_claim(
+    line: &mut Encoder,
+    name: &ClaimName,
+    plan: &Plan,
+    list: ListStyle,
+    principal: &Principal,
+) -> bool {
+    match (principal.claims.find(name), list) {
+        (None, _) => false,
+        (Some(Value::Array(items)), ListStyle::Join | ListStyle::Repeat) => {
+            line.push_list(items, &plan.list_separator)
+        }
+        // A group claim that is one string is a list of one.
+        (Some(group @ Value::String(_)), ListStyle::Json)
+            if name.as_str() == principal.pool.groups_claim =>
+        {
+            line.push_json(&Value::Array(vec![group.clone()]), Separator::NONE);
+            true
+        }
+        (Some(list @ Value::Array(_)), ListStyle::Json) => {
+            line.push_json(list, Separator::NONE);
+            true
+        }
+        (Some(value), _) => line.push_item(value, Separator::NONE),
+    }
+}
+
+/// `user` or `machine`. A user's token names its user; a client's own token (`client_credentials`) has the client as `sub`.
+fn kind(principal: &Principal) -> &'static str {
+    let claims = principal.claims.as_map();
+    let names_user = claims.contains_key("username") || claims.contains_key("cognito:username");
+    match names_user || principal.sub.is_some() && principal.sub != principal.client_id {
+        true => "user",
+        false => "machine",
+    }
+}

@@ -1,0 +1,259 @@
+//! Every metric of the contract, and the text Prometheus reads. The only home of the `prometheus` crate.
+//!
+//! No label takes a value from a request: routes are labelled by their key (`none` when unmatched), codes and reasons come
+//! from closed sets, so the number of series is bounded by the configuration whatever is sent (R13).
+
+use prometheus::core::Collector;
+use prometheus::{
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+
+use crate::reason::Reason;
+
+/// The label of a request that no route matched.
+pub const NO_ROUTE: &str = "none";
+
+/// Seconds. From a cache hit's fraction of a millisecond to the longest poll.
+const BUCKETS: [f64; 13] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+/// The program's metrics.
+pub struct Metrics {
+    registry: Registry,
+    families: Vec<(String, String, &'static str)>,
+    requests: IntCounterVec,
+    request_duration: HistogramVec,
+    upstream_duration: HistogramVec,
+    refusals: IntCounterVec,
+    audit_refusals: IntCounterVec,
+    in_flight: IntGaugeVec,
+    /// Open connections, by listener.
+    pub connections: IntGaugeVec,
+    /// Answers of the cache of verified tokens: `hit`, `miss`.
+    pub token_cache_requests: IntCounterVec,
+    /// Verified tokens remembered.
+    pub token_cache_entries: IntGauge,
+    /// Key refreshes by pool: `ok`, `failed`.
+    pub jwks_refreshes: IntCounterVec,
+    /// When each pool's keys were last fetched.
+    pub jwks_last_success: GaugeVec,
+    /// How many keys each pool has.
+    pub jwks_keys: IntGaugeVec,
+    /// Reloads: `ok`, `refused`.
+    pub config_reloads: IntCounterVec,
+    /// When the running configuration was taken.
+    pub config_last_reload: Gauge,
+}
+
+/// Registers a family and notes it, so that it shows even before its first sample.
+struct Families {
+    registry: Registry,
+    list: Vec<(String, String, &'static str)>,
+}
+
+impl Families {
+    fn add<C: Collector + Clone + 'static>(
+        &mut self,
+        kind: &'static str,
+        made: prometheus::Result<C>,
+    ) -> prometheus::Result<C> {
+        let family = made?;
+        for description in family.desc() {
+            self.list
+                .push((description.fq_name.clone(), description.help.clone(), kind));
+        }
+        self.registry.register(Box::new(family.clone()))?;
+        Ok(family)
+    }
+
+    fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
+        self.add("counter", IntCounterVec::new(named(name, help), labels))
+    }
+
+    fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntGaugeVec> {
+        self.add("gauge", IntGaugeVec::new(named(name, help), labels))
+    }
+
+    fn histograms(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<HistogramVec> {
+        let options = HistogramOpts::from(named(name, help)).buckets(BUCKETS.to_vec());
+        self.add("histogram", HistogramVec::new(options, labels))
+    }
+}
+
+fn named(name: &str, help: &str) -> Opts {
+    Opts::new(format!("portcullis_{name}"), help)
+}
+
+impl Metrics {
+    /// All families, empty. Fails only if two have one name.
+    pub fn new() -> prometheus::Result<Metrics> {
+        let mut families = Families {
+            registry: Registry::new(),
+            list: Vec::new(),
+        };
+        let build = families.gauges(
+            "build_info",
+            "The version that runs; always 1.",
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        #[cfg(target_os = "linux")]
+        families.registry.register(Box::new(
+            prometheus::process_collector::ProcessCollector::for_self(),
+        ))?;
+        Ok(Metrics {
+            requests: families.counters(
+                "requests_total",
+                "Requests answered.",
+                &["listener", "route", "code"],
+            )?,
+            request_duration: families.histograms(
+                "request_duration_seconds",
+                "From a request's head to the end of its answer.",
+                &["listener", "route"],
+            )?,
+            upstream_duration: families.histograms(
+                "upstream_duration_seconds",
+                "From forwarding a request to the head of its answer.",
+                &["listener"],
+            )?,
+            refusals: families.counters(
+                "refusals_total",
+                "Requests refused.",
+                &["route", "reason"],
+            )?,
+            audit_refusals: families.counters(
+                "audit_refusals_total",
+                "Requests let through by an audit route that would have been refused.",
+                &["route", "reason"],
+            )?,
+            in_flight: families.gauges(
+                "requests_in_flight",
+                "Requests being answered.",
+                &["listener"],
+            )?,
+            connections: families.gauges(
+                "connections",
+                "Open client connections.",
+                &["listener"],
+            )?,
+            token_cache_requests: families.counters(
+                "token_cache_requests_total",
+                "Look-ups in the cache of verified tokens.",
+                &["result"],
+            )?,
+            token_cache_entries: families.add(
+                "gauge",
+                IntGauge::with_opts(named("token_cache_entries", "Verified tokens remembered.")),
+            )?,
+            jwks_refreshes: families.counters(
+                "jwks_refreshes_total",
+                "Fetches of a pool's keys.",
+                &["pool", "result"],
+            )?,
+            jwks_last_success: families.add(
+                "gauge",
+                GaugeVec::new(
+                    named(
+                        "jwks_last_success_timestamp_seconds",
+                        "When a pool's keys were last fetched.",
+                    ),
+                    &["pool"],
+                ),
+            )?,
+            jwks_keys: families.gauges(
+                "jwks_keys",
+                "Keys a pool's tokens are verified with.",
+                &["pool"],
+            )?,
+            config_reloads: families.counters(
+                "config_reloads_total",
+                "Configurations offered.",
+                &["result"],
+            )?,
+            config_last_reload: families.add(
+                "gauge",
+                Gauge::with_opts(named(
+                    "config_last_reload_timestamp_seconds",
+                    "When the running configuration was taken.",
+                )),
+            )?,
+            registry: families.registry,
+            families: families.list,
+        })
+    }
+
+    /// A request has begun.
+    pub fn begin(&self, listener: &str) {
+        self.in_flight.with_label_values(&[listener]).inc();
+    }
+
+    /// A request has ended: status, seconds in all, seconds until the upstream's head.
+    pub fn end(
+        &self,
+        listener: &str,
+        route: &str,
+        status: u16,
+        seconds: f64,
+        upstream: Option<f64>,
+    ) {
+        let mut buffer = itoa::Buffer::new();
+        self.requests
+            .with_label_values(&[listener, route, buffer.format(status)])
+            .inc();
+        self.request_duration
+            .with_label_values(&[listener, route])
+            .observe(seconds);
+        if let Some(seconds) = upstream {
+            self.upstream_duration
+                .with_label_values(&[listener])
+                .observe(seconds);
+        }
+        self.in_flight.with_label_values(&[listener]).dec();
+    }
+
+    /// A request was refused.
+    pub fn refused(&self, route: &str, reason: Reason) {
+        self.refusals
+            .with_label_values(&[route, reason.as_str()])
+            .inc();
+    }
+
+    /// A request would have been refused.
+    pub fn audited(&self, route: &str, reason: Reason) {
+        self.audit_refusals
+            .with_label_values(&[route, reason.as_str()])
+            .inc();
+    }
+
+    /// The text exposition format, version 0.0.4. A family without a sample shows its HELP and TYPE all the same.
+    pub fn render(&self) -> String {
+        let gathered = self.registry.gather();
+        let mut text = TextEncoder::new()
+            .encode_to_string(&gathered)
+            .unwrap_or_default();
+        for (name, help, kind) in &self.families {
+            if !gathered.iter().any(|family| family.name() == name) {
+                text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+            }
+        }
+        text
+    }
+}
