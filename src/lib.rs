@@ -17,6 +17,7 @@ pub mod pool;
 pub mod ready;
 pub mod reason;
 pub mod refusal;
+pub mod reload;
 pub mod secret;
 pub mod snapshot;
 pub mod telemetry;

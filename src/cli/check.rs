@@ -2,21 +2,29 @@
 
 use std::process::ExitCode;
 
-use super::{BAD, Source, load};
+use super::{BAD, Source, load, origin};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::policy::route::{Access, Mode, Route, RouteTable};
+use crate::policy::route::{Access, Mode, Route};
 use crate::policy::rule::{Expected, Requirement, Rule};
+use crate::reload::Loaded;
+use crate::snapshot::Snapshot;
 
 /// Validates the configuration and prints its effective routes.
 pub(super) fn check(source: &Source) -> ExitCode {
-    let config = match load(source) {
-        Ok(config) => config,
+    let Loaded { config, reading } = match load(&origin(source)) {
+        Ok(loaded) => loaded,
         Err(status) => return status,
     };
-    if RouteTable::compile(&config.routes, config.paths.case, config.paths.allow).is_err() {
-        eprintln!("portcullis: two routes can't be told apart");
-        return ExitCode::from(BAD);
-    }
+    // What `run` and a reload would do with it, but for the network (Q20).
+    let built = Snapshot::build(config, 1, &Clock::System, &|path| reading.read(path));
+    let config = match built {
+        Ok(snapshot) => snapshot.config,
+        Err(fault) => {
+            eprintln!("portcullis: {fault}");
+            return ExitCode::from(BAD);
+        }
+    };
     print!("{}", render(&config));
     for warning in &config.warnings {
         println!("warning: {warning}");

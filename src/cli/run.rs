@@ -2,24 +2,25 @@
 
 use std::process::ExitCode;
 
-use super::{BAD, FAILED, Source, load, read};
+use super::{BAD, FAILED, Source, load, origin};
 use crate::app::{self, StartFault};
 use crate::telemetry::logs;
 
 /// Runs the sidecar until it is told to stop.
 pub(super) fn run(source: &Source) -> ExitCode {
-    let config = match load(source) {
-        Ok(config) => config,
+    let origin = origin(source);
+    let loaded = match load(&origin) {
+        Ok(loaded) => loaded,
         Err(status) => return status,
     };
-    if let Err(fault) = logs::start(&config.telemetry) {
+    if let Err(fault) = logs::start(&loaded.config.telemetry) {
         eprintln!("portcullis: {fault}");
         return ExitCode::from(BAD);
     }
-    for warning in &config.warnings {
+    for warning in &loaded.config.warnings {
         tracing::warn!("{warning}");
     }
-    match app::start(config, &read) {
+    match app::start(origin, loaded) {
         Ok(running) => {
             running.wait();
             ExitCode::SUCCESS
