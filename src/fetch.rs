@@ -100,11 +100,6 @@ impl Fetcher {
         })
     }
 
-    /// How long one call may take.
-    pub fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// GETs `url`. Anything but a whole answer with status 200 is a fault.
     pub async fn fetch(&self, url: &str) -> Result<Fetched, FetchFault> {
         let address = Address::parse(url)?;
@@ -137,10 +132,15 @@ impl Fetcher {
 
 /// The configured proxy. Loopback is always reached directly: plain HTTP is allowed there because it stays on this host.
 fn proxy_at(url: &str) -> Result<Proxy, FetchFault> {
-    // The library's error is dropped: it could repeat the URL, which may hold a password.
+    // The library takes any scheme, and would go directly where it doesn't know it. Its error is dropped, for it could
+    // repeat the URL, which may hold a password.
+    let speaks_http =
+        reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
     Proxy::all(url)
+        .ok()
+        .filter(|_| speaks_http)
         .map(|proxy| proxy.no_proxy(NoProxy::from_string("localhost,127.0.0.0/8,::1")))
-        .map_err(|_| FetchFault::new("the proxy to fetch through is no http:// or https:// URL"))
+        .ok_or_else(|| FetchFault::new("the proxy to fetch through is no http:// or https:// URL"))
 }
 
 /// Sends a request and waits for the head of its answer.

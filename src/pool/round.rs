@@ -109,12 +109,6 @@ impl Rounds {
         }
     }
 
-    /// Whether a task is at work.
-    #[cfg(test)]
-    pub(super) fn is_stopped(&self) -> bool {
-        self.round.borrow().phase == Phase::Stopped
-    }
-
     /// A task is at work: those who ask are heard from now on, and wait for its first fetch.
     pub(super) fn start(&self) {
         self.enter(Phase::Wanted);

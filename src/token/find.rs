@@ -42,10 +42,10 @@ pub enum Place {
 
 /// A token and where it was.
 #[derive(Clone, PartialEq)]
-pub struct Found<'s, 'r> {
-    /// Its text. Never logged.
+pub struct Found<'r, 's> {
+    /// Its text, out of the request. Never logged.
     pub token: Cow<'r, str>,
-    /// The place it was found in.
+    /// The place it was found in, out of the configuration.
     pub place: &'s Place,
 }
 
@@ -76,11 +76,11 @@ const NOT_A_TOKEN: Refusal = Refusal::new(
 
 /// Finds the one token of a request: `Ok(None)` when there is none, a refusal (`multiple_tokens`,
 /// `malformed_authorization`, `malformed_token`) when there are several, or when one is no token.
-pub fn find<'s, 'r>(
+pub fn find<'r, 's>(
     sources: &'s Sources,
     headers: &'r HeaderMap,
     query: Option<&'r str>,
-) -> Result<Option<Found<'s, 'r>>, Refusal> {
+) -> Result<Option<Found<'r, 's>>, Refusal> {
     // Whatever their schemes and wherever tokens are looked for: which of the two another server reads is anyone's guess.
     if headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
         return Err(TWO_AUTHORIZATIONS);
