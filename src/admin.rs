@@ -7,10 +7,9 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 
 use crate::net::conn::Arrival;
-use crate::pool::keyring::KeyRings;
 use crate::ready::Readiness;
-use crate::snapshot::Live;
-use crate::telemetry::Telemetry;
+use crate::snapshot::{Live, Snapshot};
+use crate::telemetry::{Metrics, Telemetry};
 
 /// What both listeners answer from.
 pub struct Admin {
@@ -65,7 +64,7 @@ fn answer(admin: &Admin, kind: Kind, path: &str) -> Response<Full<Bytes>> {
         },
         "/metrics" => {
             let snapshot = admin.live.load();
-            observe(&admin.telemetry, &snapshot.keys);
+            observe(&admin.telemetry.metrics, &snapshot);
             let mut response = text(StatusCode::OK, admin.telemetry.metrics.render());
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -112,7 +111,12 @@ fn is_local<B>(request: &http::Request<B>) -> bool {
             .is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Brings the gauges that are read rather than counted up to date.
-fn observe(telemetry: &Telemetry, keys: &KeyRings) {
-    let _ = (telemetry, keys);
+/// Brings the metrics that are read rather than counted up to date.
+fn observe(metrics: &Metrics, snapshot: &Snapshot) {
+    for ring in snapshot.keys.iter() {
+        let facts = ring.facts();
+        let refreshes = (facts.refreshes_ok, facts.refreshes_failed);
+        metrics.observe_keys(ring.name(), refreshes, facts.kids.len(), facts.last_success);
+    }
+    metrics.observe_cache(snapshot.cache.counts(), snapshot.cache.len());
 }

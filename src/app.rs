@@ -120,6 +120,12 @@ pub fn start(
         readiness: Arc::new(Readiness::new()),
         clock,
     });
+    let control = Builder::new_current_thread().enable_all().build()?;
+    let refreshing = {
+        // Before the first connection is accepted: a token whose key is not there yet waits for these tasks.
+        let _entered = control.enter();
+        refresh(&shared)?
+    };
     let drain = Drain::default();
     let (halt, halted) = watch::channel(false);
     let room = Arc::new(Semaphore::new(shared.limits.connections));
@@ -138,11 +144,10 @@ pub fn start(
                 .spawn(work)?,
         );
     }
-    let runtime = Builder::new_current_thread().enable_all().build()?;
     let admin_address = admin.tcp_address().unwrap_or(server.admin);
     let (gate_name, gate_address) = (gate.address(), gate.tcp_address());
     let listeners = {
-        let _entered = runtime.enter();
+        let _entered = control.enter();
         let room = || Arc::new(Semaphore::new(shared.limits.connections));
         let mut listeners = vec![(Kind::Admin, admin.acceptor(room())?)];
         if let Some(probes) = &probes {
@@ -152,11 +157,12 @@ pub fn start(
     };
     let stop = Arc::new(Notify::new());
     let told = stop.clone();
-    let fetchers = fetchers(&shared)?;
     let control = std::thread::Builder::new()
         .name("control".to_owned())
         .spawn(move || {
-            runtime.block_on(run_control(&shared, listeners, fetchers, drain, &told));
+            control.block_on(run_control(&shared, listeners, refreshing, drain, &told));
+            // A name that is being looked up sits in a thread of its own, and must not be waited for.
+            control.shutdown_timeout(Duration::ZERO);
             halt.send_replace(true);
             for thread in threads {
                 let _ = thread.join();
@@ -184,15 +190,20 @@ fn bind(listen: &Listen) -> Result<Bound, StartFault> {
     Bound::bind(listen).map_err(|error| StartFault::Listen(name, error))
 }
 
-/// A fetcher for each pool, in the pools' order.
-fn fetchers(shared: &Shared) -> Result<Vec<Arc<Fetcher>>, StartFault> {
-    let pools = &shared.live.load().config.pools;
+/// Starts refreshing every pool's keys on the current runtime, in the pools' order.
+fn refresh(shared: &Shared) -> Result<Vec<PoolTask>, StartFault> {
+    let snapshot = shared.live.load();
+    let pools = snapshot.keys.iter().zip(&snapshot.config.pools);
     pools
-        .iter()
-        .map(|pool| {
-            Fetcher::new(&pool.fetch)
-                .map(Arc::new)
-                .map_err(|fault| StartFault::Fetch(fault.to_string()))
+        .map(|(ring, pool)| {
+            let fetcher =
+                Fetcher::new(&pool.fetch).map_err(|fault| StartFault::Fetch(fault.to_string()))?;
+            let first = pool.required.then(|| {
+                shared
+                    .readiness
+                    .wait_for(format!("keys of pool {}", ring.name()))
+            });
+            Ok(PoolTask::start(ring.clone(), Arc::new(fetcher), first))
         })
         .collect()
 }
@@ -294,25 +305,11 @@ impl Drop for Open {
 async fn run_control(
     shared: &Arc<Shared>,
     listeners: Vec<(Kind, Acceptor)>,
-    fetchers: Vec<Arc<Fetcher>>,
+    _refreshing: Vec<PoolTask>,
     drain: Drain,
     stop: &Notify,
 ) {
     let snapshot = shared.live.load();
-    let _refreshing: Vec<PoolTask> = (snapshot
-        .keys
-        .iter()
-        .zip(&snapshot.config.pools)
-        .zip(fetchers))
-    .map(|((ring, pool), fetcher)| {
-        let first = pool.required.then(|| {
-            shared
-                .readiness
-                .wait_for(format!("keys of pool {}", ring.name()))
-        });
-        PoolTask::start(ring.clone(), fetcher, first)
-    })
-    .collect();
     let admin = Arc::new(Admin {
         live: shared.live.clone(),
         telemetry: shared.telemetry.clone(),

@@ -5,8 +5,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
 use crate::reason::Reason;
@@ -243,6 +243,35 @@ impl Metrics {
             .inc();
     }
 
+    /// What is known of a pool's keys: refreshes that brought some and that did not, how many there are, since when.
+    pub fn observe_keys(
+        &self,
+        pool: &str,
+        (ok, failed): (u64, u64),
+        keys: usize,
+        fetched: Option<f64>,
+    ) {
+        raise(&self.jwks_refreshes.with_label_values(&[pool, "ok"]), ok);
+        raise(
+            &self.jwks_refreshes.with_label_values(&[pool, "failed"]),
+            failed,
+        );
+        self.jwks_keys.with_label_values(&[pool]).set(keys as i64);
+        if let Some(at) = fetched {
+            self.jwks_last_success.with_label_values(&[pool]).set(at);
+        }
+    }
+
+    /// What is known of the cache of verified tokens: hits, misses, entries.
+    pub fn observe_cache(&self, (hits, misses): (u64, u64), entries: usize) {
+        raise(&self.token_cache_requests.with_label_values(&["hit"]), hits);
+        raise(
+            &self.token_cache_requests.with_label_values(&["miss"]),
+            misses,
+        );
+        self.token_cache_entries.set(entries as i64);
+    }
+
     /// The text exposition format, version 0.0.4. A family without a sample shows its HELP and TYPE all the same.
     pub fn render(&self) -> String {
         let gathered = self.registry.gather();
@@ -256,4 +285,9 @@ impl Metrics {
         }
         text
     }
+}
+
+/// Brings a counter up to what was counted elsewhere.
+fn raise(counter: &IntCounter, counted: u64) {
+    counter.inc_by(counted.saturating_sub(counter.get()));
 }

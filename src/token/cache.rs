@@ -9,6 +9,7 @@ mod tests;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use quick_cache::sync::Cache;
@@ -21,6 +22,8 @@ use crate::clock::Timestamp;
 /// A bounded cache of verified tokens. No token lies in memory, only its digest.
 pub struct TokenCache {
     entries: Option<Cache<Digest, Arc<Principal>>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 /// The SHA-256 of a token's bytes.
@@ -31,6 +34,8 @@ impl TokenCache {
     pub fn new(entries: usize) -> TokenCache {
         TokenCache {
             entries: (entries > 0).then(|| Cache::new(entries)),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
         }
     }
 
@@ -44,6 +49,23 @@ impl TokenCache {
     /// The principal of a token verified earlier, if it still holds: not expired, its key still in its pool's set with the
     /// same material, its pool the very same settings (`Arc::ptr_eq` with `trust`) at the same index.
     pub fn recall(
+        &self,
+        digest: &Digest,
+        trust: &Trust,
+        keys: &dyn Keys,
+        now: Timestamp,
+    ) -> Option<Arc<Principal>> {
+        let found = self.held(digest, trust, keys, now);
+        let count = if found.is_some() {
+            &self.hits
+        } else {
+            &self.misses
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    fn held(
         &self,
         digest: &Digest,
         trust: &Trust,
@@ -79,6 +101,14 @@ impl TokenCache {
         if let Some(entries) = &self.entries {
             entries.insert(digest, principal);
         }
+    }
+
+    /// How many look-ups found a token that still held, and how many did not.
+    pub fn counts(&self) -> (u64, u64) {
+        (
+            self.hits.load(Ordering::Relaxed),
+            self.misses.load(Ordering::Relaxed),
+        )
     }
 
     /// How many are remembered.
