@@ -228,6 +228,14 @@ impl Connection {
         }
     }
 
+    /// Reads the status of one interim answer.
+    pub fn read_interim(&mut self) -> u16 {
+        let head = self
+            .take_until(b"\r\n\r\n")
+            .expect("an interim answer comes");
+        parse_head(&head).0
+    }
+
     /// Whether the other side closes without another byte.
     pub fn is_closed(&mut self) -> bool {
         self.buffer.is_empty() && !self.fill()
