@@ -1,1 +1,1 @@
-
+//! Portcullis from outside.

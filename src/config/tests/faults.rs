@@ -326,7 +326,7 @@ response_timeout = "unlimited"
      --> portcullis.toml:8:16
       |
     8 | header_bytes = "1KiB"
-      |                ^^^^^^ expected from "8KiB" to "1MiB"
+      |                ^^^^^^ expected from "1KiB" to "1MiB"
 
     error: `header_timeout` is not a duration
      --> portcullis.toml:9:18
