@@ -6,10 +6,12 @@
 
 pub mod check;
 pub mod fault;
+pub mod inspection;
 pub mod interpolate;
 pub mod model;
 pub mod raw;
 pub mod secrets;
+pub mod unavailable;
 pub mod units;
 
 #[cfg(test)]
@@ -35,7 +37,7 @@ pub struct Surroundings<'a> {
 /// checked too; what comes after it may have been misread, and nothing is said to be missing.
 pub fn load(name: &str, text: &str, surroundings: &Surroundings<'_>) -> Result<Config, Faults> {
     let tree = raw::parse(text, surroundings.env);
-    let inspection = check::Inspection::new(surroundings);
+    let inspection = inspection::Inspection::new(surroundings);
     let config = check::check(&tree.root, text, &inspection);
     let believed = tree
         .faults

@@ -16,70 +16,12 @@ mod routes;
 mod rules;
 mod server;
 mod tokens;
-pub mod unavailable;
 mod upstreams;
 
-use std::cell::RefCell;
-use std::path::{Path, PathBuf};
-
-use super::Surroundings;
-use super::fault::Fault;
+use super::inspection::Inspection;
 use super::model::Config;
+use super::raw::Entry;
 use super::raw::table::Table;
-use super::raw::{Entry, Span};
-
-/// An inspection under way: where it may look, and what it has found so far.
-pub struct Inspection<'a> {
-    /// The machine's environment and files.
-    pub surroundings: &'a Surroundings<'a>,
-    /// What is wrong.
-    pub faults: RefCell<Vec<Fault>>,
-    /// What is legal but suspicious.
-    pub warnings: RefCell<Vec<String>>,
-    /// Files that are named.
-    pub files: RefCell<Vec<PathBuf>>,
-    /// Further values that may be secrets.
-    pub secrets: RefCell<Vec<Span>>,
-}
-
-impl<'a> Inspection<'a> {
-    /// One that has found nothing yet.
-    pub fn new(surroundings: &'a Surroundings<'a>) -> Inspection<'a> {
-        Inspection {
-            surroundings,
-            faults: RefCell::default(),
-            warnings: RefCell::default(),
-            files: RefCell::default(),
-            secrets: RefCell::default(),
-        }
-    }
-
-    /// Notes a fault.
-    pub fn tell(&self, fault: Fault) {
-        self.faults.borrow_mut().push(fault);
-    }
-
-    /// Notes a warning, once.
-    pub fn warn(&self, warning: impl Into<String>) {
-        let (warning, mut warnings) = (warning.into(), self.warnings.borrow_mut());
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
-
-    /// Notes a file to watch, once.
-    pub fn watch(&self, path: &Path) {
-        let mut files = self.files.borrow_mut();
-        if !files.iter().any(|known| known == path) {
-            files.push(path.to_owned());
-        }
-    }
-
-    /// Notes that what stands here may be a secret.
-    pub fn blank(&self, span: Span) {
-        self.secrets.borrow_mut().push(span);
-    }
-}
 
 /// Checks a whole configuration. What is wrong is in the inspection; a `Config` is only good when nothing is.
 pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> {

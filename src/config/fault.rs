@@ -116,7 +116,7 @@ impl Faults {
             }
         }
         Faults {
-            name: name.to_owned(),
+            name: printable(name),
             text: text.to_owned(),
             faults: once,
             secrets,
@@ -186,7 +186,7 @@ impl Faults {
 }
 
 /// Keys are repeated in messages, and a quoted key may hold anything: control characters never reach a terminal.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars()
         .map(|char| if char.is_control() { '\u{FFFD}' } else { char })
         .collect()

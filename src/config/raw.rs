@@ -25,6 +25,8 @@ pub struct Node {
     pub span: Span,
     /// What.
     pub value: Value,
+    /// Whether part of it came from the environment: then no message may repeat it.
+    pub interpolated: bool,
 }
 
 /// A value of the tree.
@@ -172,8 +174,12 @@ impl Walk<'_> {
 
     fn node(&mut self, value: Spanned<DeValue<'_>>, secret: bool) -> Node {
         let span = value.span();
+        let mut interpolated = false;
         let value = match value.into_inner() {
-            DeValue::String(text) => self.string(&text, &span, secret),
+            DeValue::String(text) => {
+                interpolated = text.contains("${");
+                self.string(&text, &span, secret)
+            }
             DeValue::Integer(number) => self.integer(&number, &span),
             DeValue::Float(number) => number.as_str().parse().map_or(Value::Broken, Value::Float),
             DeValue::Boolean(fact) => Value::Boolean(fact),
@@ -186,7 +192,11 @@ impl Walk<'_> {
             ),
             DeValue::Table(table) => Value::Table(self.table(table, secret)),
         };
-        Node { span, value }
+        Node {
+            span,
+            value,
+            interpolated,
+        }
     }
 
     fn integer(&mut self, number: &toml::de::DeInteger<'_>, span: &Span) -> Value {

@@ -10,7 +10,7 @@ use super::raw::{Entry, Value};
 use crate::secret::Secret;
 
 /// The largest file that is read: a secret, a certificate bundle or a JWKS is far smaller.
-const LARGEST: usize = 4 << 20;
+const LARGEST: usize = 1 << 20;
 
 /// Reads a secret from where the configuration says it is.
 pub fn secret(item: Item<'_>) -> Option<Secret> {
@@ -87,7 +87,7 @@ pub fn file(item: Item<'_>) -> Option<(PathBuf, Vec<u8>)> {
     item.at.watch(path);
     match (item.at.surroundings.read)(path) {
         Ok(bytes) if bytes.len() > LARGEST => {
-            item.refuse("this file is too large", "expected at most 4 MiB")
+            item.refuse("this file is too large", "expected at most 1 MiB")
         }
         Ok(bytes) => Some((path.to_owned(), bytes)),
         Err(error) => item.refuse(

@@ -1,1 +1,69 @@
+//! The configuration as its author meets it: what loads, what is refused, and in which words.
 
+mod defaults;
+mod faults;
+mod forms;
+mod properties;
+mod requirements;
+mod secrecy;
+mod text;
+mod trust;
+mod warnings;
+
+use std::path::Path;
+
+use super::{Config, Faults, Surroundings, load};
+use crate::token::mint;
+
+/// A pool and nothing else: the least that loads. Three lines, so that what is added starts on line 4.
+const POOL: &str = "[pools.main]\nuser_pool_id = \"eu-west-1_AbC123xyz\"\nclient_ids = [\"app\"]\n";
+
+/// A machine with a few files and variables.
+fn machine(text: &str) -> Result<Config, Faults> {
+    let env = |name: &str| match name {
+        "NAME" => Some("value".to_owned()),
+        "EMPTY" => Some(String::new()),
+        "INJECTION" => Some("x\"\nadmin = \"0.0.0.0:1".to_owned()),
+        "SECRET" => Some("hunter2-env".to_owned()),
+        _ => None,
+    };
+    let read = |path: &Path| match path.to_str() {
+        Some("/secrets/one") => Ok(b"hunter2-file\n".to_vec()),
+        Some("/secrets/empty") => Ok(b"\n".to_vec()),
+        Some("/secrets/binary") => Ok(vec![0xFF]),
+        Some("/secrets/colon") => Ok(b"hunter2:file".to_vec()),
+        Some("/etc/jwks.json") => {
+            let keys = serde_json::json!({ "keys": [mint::a1().jwk("RS256")] });
+            Ok(keys.to_string().into_bytes())
+        }
+        Some("/etc/no-keys.json") => Ok(br#"{"keys":[]}"#.to_vec()),
+        Some("/etc/ca.pem") => Ok(b"-----BEGIN CERTIFICATE-----".to_vec()),
+        _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
+    };
+    let surroundings = Surroundings {
+        env: &env,
+        read: &read,
+    };
+    load("portcullis.toml", text, &surroundings)
+}
+
+/// Loads a pool and what is added.
+fn loaded(added: &str) -> Config {
+    match machine(&format!("{POOL}{added}")) {
+        Ok(config) => config,
+        Err(faults) => panic!("refused:\n{}", faults.render()),
+    }
+}
+
+/// What is told of a whole text that must not load.
+fn refused_whole(text: &str) -> String {
+    match machine(text) {
+        Ok(_) => panic!("loaded, and should not have:\n{text}"),
+        Err(faults) => faults.render(),
+    }
+}
+
+/// What is told of a pool and what is added.
+fn refused(added: &str) -> String {
+    refused_whole(&format!("{POOL}{added}"))
+}

@@ -44,3 +44,6 @@ fn counted(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     })?;
     number.parse::<u64>().ok()?.checked_mul(*unit)
 }
+
+#[cfg(test)]
+mod tests;

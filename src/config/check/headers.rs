@@ -3,6 +3,7 @@
 use http::HeaderName;
 
 use crate::config::raw::item::Item;
+use crate::http::fold;
 
 /// Headers that frame the message or belong to one connection (RFC 9110 §7.6.1, RFC 9112 §6): nobody sets or removes them by name.
 const FRAMING: [&str; 14] = [
@@ -24,7 +25,7 @@ const FRAMING: [&str; 14] = [
 
 /// Headers with a meaning of their own, which a claim must not take on: credentials, forwarding, tracing, and those by
 /// which an upstream could be made to see another request than the one that was decided.
-const TAKEN: [&str; 17] = [
+const TAKEN: [&str; 23] = [
     "authorization",
     "cookie",
     "forwarded",
@@ -34,6 +35,12 @@ const TAKEN: [&str; 17] = [
     "set-cookie",
     "traceparent",
     "tracestate",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-server",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
@@ -45,21 +52,16 @@ const TAKEN: [&str; 17] = [
 ];
 
 /// Beginnings of names that are taken as a whole.
-const FAMILIES: [&str; 4] = ["x-forwarded-", "x-portcullis-", "access-control-", "sec-"];
+const FAMILIES: [&str; 3] = ["x-portcullis-", "access-control-", "sec-"];
 
 /// A name as the most careless upstream reads it: CGI and WSGI make `_` and `-` one, and so must we.
-pub(super) fn fold(name: &str) -> String {
-    name.bytes()
-        .map(|byte| match byte.is_ascii_alphanumeric() {
-            true => byte.to_ascii_lowercase() as char,
-            false => '-',
-        })
-        .collect()
+pub(super) fn folded(name: &str) -> String {
+    name.bytes().map(|byte| fold::byte(byte) as char).collect()
 }
 
 /// Why no identity header may have this name.
 pub(super) fn unfit(name: &HeaderName) -> Option<&'static str> {
-    let folded = fold(name.as_str());
+    let folded = folded(name.as_str());
     if FRAMING.contains(&folded.as_str()) {
         return Some("this header says how the message itself is to be read");
     }
@@ -80,7 +82,7 @@ pub(super) fn name(item: Item<'_>) -> Option<HeaderName> {
 /// The name of a header that may be removed, or looked into for a token: anything but framing.
 pub(super) fn removable(item: Item<'_>) -> Option<HeaderName> {
     let name = name(item)?;
-    match FRAMING.contains(&fold(name.as_str()).as_str()) {
+    match FRAMING.contains(&folded(name.as_str()).as_str()) {
         true => item.refuse(
             format!(
                 "`{}` names a header that belongs to the message itself",

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::{headers, unavailable};
+use super::headers;
 use crate::config::fault::Fault;
 use crate::config::model::{Authorization, Identity};
 use crate::config::raw::Span;
 use crate::config::raw::Value;
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
+use crate::config::unavailable;
 use crate::identity::{Fact, IdentityHeader, ListStyle, Part, Plan, Template};
 
 /// A header and where it is written.
@@ -71,7 +72,7 @@ pub(super) fn written(table: Table<'_>) -> Vec<Written> {
         let Some(name) = header_name(item) else {
             continue;
         };
-        let folded = headers::fold(name.as_str());
+        let folded = headers::folded(name.as_str());
         if let Some(known) = all.iter().find(|known| known.folded() == folded) {
             at.tell(same(item.key_span.clone(), known));
             continue;
@@ -86,7 +87,7 @@ pub(super) fn written(table: Table<'_>) -> Vec<Written> {
 
 impl Written {
     fn folded(&self) -> String {
-        headers::fold(self.header.name.as_str())
+        headers::folded(self.header.name.as_str())
     }
 }
 
@@ -172,6 +173,11 @@ fn template(item: Item<'_>) -> Option<Template> {
     }
     match Template::parse(text) {
         Ok(template) => Some(template),
+        // The sentence may repeat the value: not one from the environment, nor one that a quote left open has swallowed.
+        Err(_) if item.node.interpolated || text.contains(char::is_control) => item.refuse(
+            format!("`{}` has no such value", item.key),
+            "expected a claim, a fact such as @pool, or a template of them",
+        ),
         Err(why) => item.refuse(format!("`{}` has no such value", item.key), why),
     }
 }

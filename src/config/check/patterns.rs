@@ -27,10 +27,6 @@ pub(super) fn pattern(item: Item<'_>) -> Option<Pattern> {
 pub(super) fn host(item: Item<'_>) -> Option<Host> {
     item.parsed(
         "a host such as \"app.example.com\" or \"*.example.com\"",
-        |text| {
-            let bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-._*[]:".contains(&byte);
-            let pattern = text.bytes().all(bare).then(|| format!("{text}/"))?;
-            Pattern::parse(&pattern).ok()?.host
-        },
+        |text| Host::parse(text).ok(),
     )
 }

@@ -3,18 +3,18 @@
 //! A pool is a Cognito user pool by its id, from which region, issuers and JWKS URLs follow, or any OIDC issuer by its URL.
 
 mod cognito;
+mod keys;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Inspection, fetch, origins};
+use super::{fetch, origins};
 use crate::config::fault::Fault;
+use crate::config::inspection::Inspection;
 use crate::config::model::{JwksSource, Pool};
-use crate::config::raw::Span;
 use crate::config::raw::item::Item;
 use crate::config::raw::table::{Table, nearest};
-use crate::config::secrets;
+use crate::config::raw::{Span, Value};
 use crate::token::trust::{self, Clients, PoolKind, Uses};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -90,8 +90,9 @@ fn pool(name: &str, mut table: Table<'_>, global: &Table<'_>, signs: &mut Vec<Si
         vouch(signs, name, &issuer, span, table.at);
         issuers.push(issuer);
     }
-    let jwks_file = table.optional("jwks_file", jwks_file);
-    let jwks = jwks(&mut table, identity.jwks);
+    let kind = identity.kind;
+    let jwks_file = table.optional("jwks_file", |item| keys::file(item, kind));
+    let jwks = keys::source(&mut table, identity.jwks);
     let own = table.below("fetch", "fetch");
     let pool = Pool {
         fetch: Arc::new(fetch::fetch(own.with_fallback(global.entries))),
@@ -103,14 +104,14 @@ fn pool(name: &str, mut table: Table<'_>, global: &Table<'_>, signs: &mut Vec<Si
         required: table.or("required", Item::boolean, true),
         trust: Arc::new(trust(name, identity.kind, issuers, &mut table)),
     };
-    if pool.max_stale < pool.refresh {
-        if let Some(item) = table.take("jwks_max_stale").or(table.take("jwks_refresh")) {
-            item.refuse_with_help::<()>(
-                "keys would be given up before they are refreshed",
-                "expected `jwks_max_stale` to be `jwks_refresh` at least",
-                "by default keys are refreshed every 15m and kept for 24h",
-            );
-        }
+    if pool.max_stale < pool.refresh
+        && let Some(item) = table.take("jwks_max_stale").or(table.take("jwks_refresh"))
+    {
+        item.refuse_with_help::<()>(
+            "keys would be given up before they are refreshed",
+            "expected `jwks_max_stale` to be no shorter than `jwks_refresh`",
+            "by default keys are refreshed every 15m and kept for 24h",
+        );
     }
     table.finish();
     pool
@@ -255,10 +256,8 @@ fn trust(name: &str, kind: PoolKind, issuers: Vec<String>, table: &mut Table<'_>
 
 /// A list of client ids, or `"any"` written out.
 pub(super) fn clients(item: Item<'_>) -> Option<Clients> {
-    if let crate::config::raw::Value::String(text) = &item.node.value {
-        if text == "any" {
-            return Some(Clients::Any);
-        }
+    if matches!(&item.node.value, Value::String(text) if text == "any") {
+        return Some(Clients::Any);
     }
     item.some("a list of client ids, or \"any\"", |item| {
         item.string().map(str::to_owned)
@@ -283,35 +282,6 @@ fn leeway(item: Item<'_>) -> Option<Duration> {
             "`leeway` is too long",
             "expected at most \"5m\"",
             "a token that has expired would be good for all that time",
-        ),
-    }
-}
-
-/// Where keys are fetched: as `jwks_url` says, else as follows from the pool's identity.
-fn jwks(table: &mut Table<'_>, derived: JwksSource) -> JwksSource {
-    let has_file = table.take("jwks_file").is_some();
-    let given = table.take("jwks_url").map(|item| match item.string() {
-        Some("none") if !has_file => item.refuse(
-            "keys come from nowhere",
-            "expected a URL, or a `jwks_file` beside \"none\"",
-        ),
-        Some("none") => Some(JwksSource::None),
-        Some(_) => origins::trusted(item).map(|url| JwksSource::Urls(vec![url])),
-        None => None,
-    });
-    given.flatten().unwrap_or(derived)
-}
-
-/// A file with a JWKS: which of its keys serve is decided where keys are, but it must be one.
-fn jwks_file(item: Item<'_>) -> Option<PathBuf> {
-    let (path, bytes) = secrets::file(item)?;
-    let is_set = serde_json::from_slice::<serde_json::Value>(&bytes)
-        .is_ok_and(|json| json.get("keys").is_some_and(serde_json::Value::is_array));
-    match is_set {
-        true => Some(path),
-        false => item.refuse(
-            "this file holds no JWKS",
-            "expected JSON with a list of `keys`",
         ),
     }
 }

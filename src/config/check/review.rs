@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::Inspection;
 use super::routes::covers;
+use crate::config::inspection::Inspection;
 use crate::config::model::Config;
 use crate::policy::route::{Access, Mode, Route, Segment};
 use crate::policy::rule::{Requirement, Rule};

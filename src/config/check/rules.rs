@@ -78,13 +78,11 @@ fn scope(item: Item<'_>) -> Option<String> {
 fn any_of(item: Item<'_>, pattern: Option<&Pattern>) -> Option<Vec<Rule>> {
     item.some("a list of rules", |item| {
         let mut table = item.table("a rule of `any_of`", "rule")?;
-        if let Value::Table(entries) = &item.node.value {
-            if entries.is_empty() {
-                return item.refuse(
-                    "a rule of `any_of` asks for nothing",
-                    format!("expected one of {} at least", listed(&KEYS)),
-                );
-            }
+        if table.entries.is_empty() {
+            return item.refuse(
+                "a rule of `any_of` asks for nothing",
+                format!("expected one of {} at least", listed(&KEYS)),
+            );
         }
         let rule = rule(&mut table, pattern);
         table.finish();

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{origins, server, unavailable};
+use super::{origins, server};
 use crate::config::model::{Address, HeaderCase, HostHeader, Upstream};
 use crate::config::raw::item::Item;
 use crate::config::raw::table::{Table, nearest};
 use crate::config::secrets;
+use crate::config::unavailable;
 use crate::secret::Secret;
 
 /// What the default upstream is called: no other may have its name.

@@ -5,10 +5,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::table::{Table, listed, nearest};
+use super::table::{Table, nearest};
 use super::{Entry, Node, Span, Value};
-use crate::config::check::Inspection;
 use crate::config::fault::Fault;
+use crate::config::inspection::Inspection;
 use crate::config::units;
 
 /// A value with the key it stands under.
@@ -83,7 +83,7 @@ impl<'a> Item<'a> {
         match read(text) {
             Some(parsed) => Some(parsed),
             None => self.refuse(
-                format!("`{}` has a value that cannot be read", self.key),
+                format!("`{}` is not {}", self.key, noun(expected)),
                 format!("expected {expected}"),
             ),
         }
@@ -91,10 +91,9 @@ impl<'a> Item<'a> {
 
     fn text(self, expected: &str) -> Option<&'a str> {
         match &self.node.value {
-            Value::String(text) if text.is_empty() => self.refuse(
-                format!("`{}` is empty", self.key),
-                format!("expected {expected}"),
-            ),
+            Value::String(text) if text.is_empty() => {
+                self.refuse("this string is empty", format!("expected {expected}"))
+            }
             Value::String(text) => Some(text),
             _ => self.mistyped(expected),
         }
@@ -148,9 +147,13 @@ impl<'a> Item<'a> {
 
     /// A duration of more than nothing, or `"none"` for no limit.
     pub fn limit(self) -> Option<Option<Duration>> {
-        match self.text("a duration such as \"30s\", or \"none\"")? {
+        let expected = "a duration such as \"30s\" (ms, s, m, h or d), or \"none\"";
+        match self.parsed(expected, |text| match text {
             "none" => Some(None),
-            _ => self.lapse().map(Some),
+            text => units::duration(text).map(Some),
+        })? {
+            Some(Duration::ZERO) => self.lapse().map(Some),
+            limit => Some(limit),
         }
     }
 
@@ -161,19 +164,17 @@ impl<'a> Item<'a> {
 
     /// A size in bytes, or `"unlimited"`.
     pub fn allowance(self) -> Option<Option<u64>> {
-        match self.text("a size such as \"1MiB\", or \"unlimited\"")? {
+        let expected = "a size such as \"1MiB\" (B, KiB, MiB or GiB), or \"unlimited\"";
+        self.parsed(expected, |text| match text {
             "unlimited" => Some(None),
-            _ => self.size().map(Some),
-        }
+            text => units::size(text).map(Some),
+        })
     }
 
     /// One of these words.
     pub fn one_of<T: Clone>(self, words: &[(&str, T)]) -> Option<T> {
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let expected = match known.len() {
-            1 => listed(&known),
-            _ => format!("one of {}", listed(&known)),
-        };
+        let expected = format!("one of \"{}\"", known.join("\", \""));
         let text = self.text(&expected)?;
         if let Some((_, meant)) = words.iter().find(|(word, _)| *word == text) {
             return Some(meant.clone());
@@ -212,10 +213,7 @@ impl<'a> Item<'a> {
         for item in self.list(expected)? {
             let Some(one) = read(item) else { continue };
             if read_so_far.contains(&one) {
-                item.refuse::<()>(
-                    format!("`{}` says the same twice", self.key),
-                    "this is in the list already",
-                );
+                item.refuse::<()>("a list says the same twice", "this is in the list already");
             } else {
                 read_so_far.push(one);
             }
@@ -253,4 +251,13 @@ impl<'a> Item<'a> {
             _ => self.mistyped("a table"),
         }
     }
+}
+
+/// What is expected, without examples and alternatives.
+fn noun(expected: &str) -> &str {
+    let end = [" such as", " (", ", ", ": "]
+        .iter()
+        .filter_map(|tail| expected.find(tail))
+        .min();
+    &expected[..end.unwrap_or(expected.len())]
 }

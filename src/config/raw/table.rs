@@ -5,9 +5,9 @@
 
 use super::item::Item;
 use super::{Entry, Span};
-use crate::config::check::Inspection;
-use crate::config::check::unavailable;
 use crate::config::fault::Fault;
+use crate::config::inspection::Inspection;
+use crate::config::unavailable;
 
 /// One table, being read.
 #[derive(Clone)]
@@ -129,6 +129,12 @@ impl<'a> Table<'a> {
 
     /// Tells every key that nobody took.
     pub fn finish(self) {
+        let meant: Vec<&str> = self
+            .asked
+            .iter()
+            .copied()
+            .chain(unavailable::keys(self.kind))
+            .collect();
         for entry in self.entries {
             if self.asked.iter().any(|known| *known == entry.key) {
                 continue;
@@ -138,15 +144,15 @@ impl<'a> Table<'a> {
                 continue;
             }
             let place = match self.name.as_str() {
-                "" => "the top level",
-                name => name,
+                "" => "at the top level".to_owned(),
+                name => format!("in {name}"),
             };
             let fault = Fault::at(
                 entry.key_span.clone(),
-                format!("unknown key `{}` in {place}", entry.key),
+                format!("unknown key `{}` {place}", entry.key),
                 "this key is not known here",
             );
-            self.at.tell(match nearest(&entry.key, &self.asked) {
+            self.at.tell(match nearest(&entry.key, &meant) {
                 Some(known) => fault.with_help(format!("did you mean `{known}`?")),
                 None => fault.with_help(format!("known keys: {}", listed(&self.asked))),
             });

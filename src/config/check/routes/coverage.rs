@@ -2,8 +2,8 @@
 //! catch-all opens.
 
 use super::{Around, Placed};
-use crate::config::check::Inspection;
 use crate::config::fault::Fault;
+use crate::config::inspection::Inspection;
 use crate::policy::path::Case;
 use crate::policy::route::{Access, Pattern, Route, Segment};
 
@@ -36,23 +36,20 @@ pub(super) fn hosts(placed: &[Placed], around: &Around<'_>, at: &Inspection<'_>)
 
 /// Whether every path that `narrow` takes is one that `wide` takes.
 pub(in crate::config::check) fn covers(wide: &Pattern, narrow: &Pattern, case: Case) -> bool {
-    let (mut wide, mut narrow) = (wide.segments.iter(), narrow.segments.iter());
-    loop {
-        match (wide.next(), narrow.next()) {
-            (Some(Segment::Rest(_)), _) | (None, None) => return true,
-            (Some(Segment::Parameter(_)), Some(Segment::Literal(_) | Segment::Parameter(_))) => {}
-            (Some(Segment::Literal(one)), Some(Segment::Literal(other))) => {
-                let same = match case {
-                    Case::Insensitive => one.eq_ignore_ascii_case(other),
-                    Case::Guard | Case::Sensitive => one == other,
-                };
-                if !same {
-                    return false;
-                }
-            }
-            _ => return false,
+    match case {
+        Case::Insensitive => folded(wide).covers(&folded(narrow)),
+        Case::Guard | Case::Sensitive => wide.covers(narrow),
+    }
+}
+
+fn folded(pattern: &Pattern) -> Pattern {
+    let mut folded = pattern.clone();
+    for segment in &mut folded.segments {
+        if let Segment::Literal(text) = segment {
+            text.make_ascii_lowercase();
         }
     }
+    folded
 }
 
 fn shares_a_method(one: &Pattern, other: &Pattern) -> bool {

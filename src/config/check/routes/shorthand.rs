@@ -31,6 +31,7 @@ fn rule(item: Item<'_>) -> Option<Node> {
         Value::String(_) => Some(Node {
             span: node.span.clone(),
             value: Value::Table(vec![entry("any_scope", node, vec![node.clone()])]),
+            interpolated: false,
         }),
         _ => item.mistyped("a scope or a rule"),
     }
@@ -43,6 +44,7 @@ fn entry(key: &str, written: &Node, items: Vec<Node>) -> Entry {
         node: Node {
             span: written.span.clone(),
             value: Value::List(items),
+            interpolated: false,
         },
     }
 }

@@ -28,6 +28,14 @@ pub fn key(kind: &str, entry: &Entry) -> Option<Fault> {
     fault(kind, &entry.key, entry.key_span.clone())
 }
 
+/// The keys of a table that are known to the contract alone: what a typo may have meant.
+pub fn keys(kind: &str) -> impl Iterator<Item = &'static str> {
+    UNAVAILABLE
+        .iter()
+        .filter(move |(table, known, _)| *table == kind && !known.contains([' ', ':', '.']))
+        .map(|(_, known, _)| *known)
+}
+
 /// Whether a value is unavailable; if so, that has been told.
 pub fn value(kind: &str, what: &str, item: Item<'_>) -> bool {
     match fault(kind, what, item.span()) {
