@@ -6,8 +6,8 @@
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512,
-    RSA_PSS_SHA256,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA384,
+    RSA_PKCS1_SHA512, RSA_PSS_SHA256,
 };
 use serde_json::{Value, json};
 
@@ -44,23 +44,40 @@ fn are_refused(rig: &Rig, tokens: impl IntoIterator<Item = String>, reason: &str
 
 /// Both key servers have been asked once, when the gate started, whatever came since.
 fn no_key_was_fetched(rig: &Rig) {
-    assert_eq!((rig.keys_a.requests().len(), rig.keys_b.requests().len()), (1, 1));
+    assert_eq!(
+        (rig.keys_a.requests().len(), rig.keys_b.requests().len()),
+        (1, 1)
+    );
 }
 
 #[test]
 fn j01_alg_none_is_refused() {
     let rig = Rig::standard();
-    for alg in ["none", "None", "nOnE", "NONE", "none ", "", "rs256", "RS256 ", "HS256"] {
+    for alg in [
+        "none", "None", "nOnE", "NONE", "none ", "", "rs256", "RS256 ", "HS256",
+    ] {
         let token = access().header("alg", alg);
-        for signature in [Vec::new(), a1().sign(token.unsigned().as_bytes()), vec![0; 256]] {
-            is_refused(&rig, &token.with_signature(&signature), "unsupported_algorithm");
+        for signature in [
+            Vec::new(),
+            a1().sign(token.unsigned().as_bytes()),
+            vec![0; 256],
+        ] {
+            is_refused(
+                &rig,
+                &token.with_signature(&signature),
+                "unsupported_algorithm",
+            );
         }
         is_refused(&rig, &token.unsigned(), "malformed_token");
     }
     for alg in [json!(null), json!(5), json!(["RS256"]), json!({})] {
         is_refused(&rig, &access().header("alg", alg).sign(), "malformed_token");
     }
-    is_refused(&rig, &seal(a1(), r#"{"kid":"A1"}"#, access().payload_text()), "malformed_token");
+    is_refused(
+        &rig,
+        &seal(a1(), r#"{"kid":"A1"}"#, access().payload_text()),
+        "malformed_token",
+    );
     no_key_was_fetched(&rig);
     rig.control();
 }
@@ -72,8 +89,15 @@ fn j02_a_public_key_is_no_hmac_secret() {
     let pem = |newline: &str| {
         use base64::Engine as _;
         let text = base64::engine::general_purpose::STANDARD.encode(&der);
-        let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-        format!("-----BEGIN RSA PUBLIC KEY-----\n{}\n-----END RSA PUBLIC KEY-----{newline}", lines.join("\n"))
+        let lines: Vec<&str> = text
+            .as_bytes()
+            .chunks(64)
+            .filter_map(|line| std::str::from_utf8(line).ok())
+            .collect();
+        format!(
+            "-----BEGIN RSA PUBLIC KEY-----\n{}\n-----END RSA PUBLIC KEY-----{newline}",
+            lines.join("\n")
+        )
     };
     let secrets = [
         pem("").into_bytes(),
@@ -92,9 +116,16 @@ fn j02_a_public_key_is_no_hmac_secret() {
         ("RS256", hmac::HMAC_SHA256),
     ] {
         let token = access().header("alg", alg);
-        let reason = if alg == "RS256" { "bad_signature" } else { "unsupported_algorithm" };
+        let reason = if alg == "RS256" {
+            "bad_signature"
+        } else {
+            "unsupported_algorithm"
+        };
         for secret in &secrets {
-            let tag = hmac::sign(&hmac::Key::new(algorithm, secret), token.unsigned().as_bytes());
+            let tag = hmac::sign(
+                &hmac::Key::new(algorithm, secret),
+                token.unsigned().as_bytes(),
+            );
             is_refused(&rig, &token.with_signature(tag.as_ref()), reason);
         }
     }
@@ -117,14 +148,24 @@ fn j03_another_algorithm_is_refused_even_with_the_right_key() {
             signed("RS384", &|text| a1().sign_as(&RSA_PKCS1_SHA384, text)),
             signed("RS512", &|text| a1().sign_as(&RSA_PKCS1_SHA512, text)),
             signed("PS256", &|text| a1().sign_as(&RSA_PSS_SHA256, text)),
-            signed("ES256", &|text| ec.sign(&random, text).unwrap().as_ref().to_vec()),
+            signed("ES256", &|text| {
+                ec.sign(&random, text).unwrap().as_ref().to_vec()
+            }),
             signed("EdDSA", &|text| ed.sign(text).as_ref().to_vec()),
         ],
         "unsupported_algorithm",
     );
     // RS256 in name alone.
-    is_refused(&rig, &signed("RS256", &|text| a1().sign_as(&RSA_PKCS1_SHA512, text)), "bad_signature");
-    is_refused(&rig, &signed("RS256", &|text| a1().sign_as(&RSA_PSS_SHA256, text)), "bad_signature");
+    is_refused(
+        &rig,
+        &signed("RS256", &|text| a1().sign_as(&RSA_PKCS1_SHA512, text)),
+        "bad_signature",
+    );
+    is_refused(
+        &rig,
+        &signed("RS256", &|text| a1().sign_as(&RSA_PSS_SHA256, text)),
+        "bad_signature",
+    );
 }
 
 #[test]
@@ -132,11 +173,14 @@ fn j05_a_broken_signature_is_refused() {
     let rig = Rig::standard();
     let token = access();
     let good = a1().sign(token.unsigned().as_bytes());
-    let flipped = (0..good.len()).step_by(17).chain([good.len() - 1]).map(|at| {
-        let mut signature = good.clone();
-        signature[at] ^= 1;
-        signature
-    });
+    let flipped = (0..good.len())
+        .step_by(17)
+        .chain([good.len() - 1])
+        .map(|at| {
+            let mut signature = good.clone();
+            signature[at] ^= 1;
+            signature
+        });
     let mut longer = vec![0];
     longer.extend(&good);
     let broken = flipped.chain([
@@ -151,7 +195,11 @@ fn j05_a_broken_signature_is_refused() {
         b1().sign(token.unsigned().as_bytes()),
         Vec::new(),
     ]);
-    are_refused(&rig, broken.map(|signature| token.with_signature(&signature)), "bad_signature");
+    are_refused(
+        &rig,
+        broken.map(|signature| token.with_signature(&signature)),
+        "bad_signature",
+    );
     is_refused(&rig, &token.unsigned(), "malformed_token");
     // A signature of other claims.
     let other = access().scope("admin/all");
@@ -176,7 +224,10 @@ fn j06_a_token_has_three_segments() {
             ".".to_owned(),
             "..".to_owned(),
             format!("..{signature}"),
-            format!("{}.{signature}", access().unsigned().split('.').next().unwrap()),
+            format!(
+                "{}.{signature}",
+                access().unsigned().split('.').next().unwrap()
+            ),
             ".".repeat(16_000),
         ],
         "malformed_token",
@@ -192,16 +243,20 @@ fn j07_a_token_has_one_spelling() {
     for token in [
         format!("{good}="),
         format!("{good}=="),
-        good.replacen('.', "=.", 1),
         // 256 bytes leave four unused bits in the last character, which must be zero.
-        format!("{}{}", &good[..good.len() - 1], next(good.chars().last().unwrap())),
+        format!(
+            "{}{}",
+            &good[..good.len() - 1],
+            next(good.chars().last().unwrap())
+        ),
         format!("{}+{}", &good[..40], &good[40..]),
         format!("{}/{}", &good[..40], &good[40..]),
     ] {
         is_refused(&rig, &token, "malformed_token");
     }
     for token in [
-        format!("{}%3D", good),
+        good.replacen('.', "=.", 1),
+        format!("{good}%3D"),
         format!("{} {}", &good[..40], &good[40..]),
         format!("{}\t{}", &good[..40], &good[40..]),
         format!(" {good}"),
@@ -210,7 +265,10 @@ fn j07_a_token_has_one_spelling() {
     ] {
         is_refused(&rig, &token, "malformed_authorization");
     }
-    rig.refuses_with(&orders(&format!("{}\n{}", &good[..40], &good[40..])), &[400]);
+    rig.refuses_with(
+        &orders(&format!("{}\n{}", &good[..40], &good[40..])),
+        &[400],
+    );
     rig.control();
 }
 
@@ -226,10 +284,21 @@ fn j08_j09_j10_another_serialisation_is_refused() {
     let rig = Rig::standard();
     let good = access().sign();
     let parts: Vec<&str> = good.split('.').collect();
-    let json = json!({"payload": parts[1], "protected": parts[0], "signature": parts[2]}).to_string();
+    let json =
+        json!({"payload": parts[1], "protected": parts[0], "signature": parts[2]}).to_string();
     is_refused(&rig, &json, "malformed_authorization");
-    let nested = |name: &str, value: Value| seal(a1(), &access().header(name, value).header_text(), &good);
-    let jwe = |header: Value| format!("{}.{}.{}.{}.{}", b64(header.to_string().as_bytes()), parts[1], parts[1], parts[1], parts[2]);
+    let nested =
+        |name: &str, value: Value| seal(a1(), &access().header(name, value).header_text(), &good);
+    let jwe = |header: Value| {
+        format!(
+            "{}.{}.{}.{}.{}",
+            b64(header.to_string().as_bytes()),
+            parts[1],
+            parts[1],
+            parts[1],
+            parts[2]
+        )
+    };
     are_refused(
         &rig,
         [
@@ -260,12 +329,26 @@ fn j11_keys_in_a_header_are_never_followed() {
         access().header("x5u", url.as_str()),
         access().header("jwk", jwk.clone()),
         access().header("x5c", json!([b64(&a2().public_der())])),
-        access().header("jku", url.as_str()).header("jwk", jwk.clone()),
+        access()
+            .header("jku", url.as_str())
+            .header("jwk", jwk.clone()),
     ] {
         is_refused(&rig, &forged(token.clone()).sign(), "unknown_key");
-        is_refused(&rig, &forged(token.clone()).header("kid", a1().kid).sign(), "bad_signature");
-        is_refused(&rig, &forged(token.clone()).header("kid", url.as_str()).sign(), "unknown_key");
-        is_refused(&rig, &forged(token).claim("iss", url.as_str()).sign(), "unknown_issuer");
+        is_refused(
+            &rig,
+            &forged(token.clone()).header("kid", a1().kid).sign(),
+            "bad_signature",
+        );
+        is_refused(
+            &rig,
+            &forged(token.clone()).header("kid", url.as_str()).sign(),
+            "unknown_key",
+        );
+        is_refused(
+            &rig,
+            &forged(token).claim("iss", url.as_str()).sign(),
+            "unknown_issuer",
+        );
     }
     assert_eq!(theirs.connections(), 0);
     rig.control();
@@ -277,12 +360,21 @@ fn j12_critical_extensions_are_refused() {
     are_refused(
         &rig,
         [
-            access().header("crit", json!(["bork"])).header("bork", 1).sign(),
+            access()
+                .header("crit", json!(["bork"]))
+                .header("bork", 1)
+                .sign(),
             access().header("crit", json!(["exp"])).sign(),
             access().header("crit", json!([])).sign(),
             access().header("crit", "exp").sign(),
-            access().header("crit", json!(["b64", "b64"])).header("b64", false).sign(),
-            access().header("crit", json!(["b64"])).header("b64", false).sign(),
+            access()
+                .header("crit", json!(["b64", "b64"]))
+                .header("b64", false)
+                .sign(),
+            access()
+                .header("crit", json!(["b64"]))
+                .header("b64", false)
+                .sign(),
             access().header("b64", false).sign(),
             access().header("b64", true).sign(),
             access().header("crit", Value::Null).sign(),
@@ -312,10 +404,20 @@ fn j13_a_kid_is_a_name_and_nothing_else() {
     ] {
         is_refused(&rig, &access().header("kid", kid).sign(), "unknown_key");
     }
-    for kid in [Value::Null, json!(1), json!({}), json!([a1().kid]), json!(true)] {
+    for kid in [
+        Value::Null,
+        json!(1),
+        json!({}),
+        json!([a1().kid]),
+        json!(true),
+    ] {
         is_refused(&rig, &access().header("kid", kid).sign(), "malformed_token");
     }
-    is_refused(&rig, &access().header("kid", "k".repeat(64 * 1024)).sign()[..16_000], "malformed_token");
+    is_refused(
+        &rig,
+        &access().header("kid", "k".repeat(64 * 1024)).sign()[..16_000],
+        "malformed_token",
+    );
     rig.control();
 }
 
@@ -323,13 +425,27 @@ fn j13_a_kid_is_a_name_and_nothing_else() {
 fn j14_a_token_without_kid_is_refused() {
     let rig = Rig::standard();
     let bare = |header: &str| seal(a1(), header, access().payload_text());
-    are_refused(&rig, [bare(r#"{"alg":"RS256"}"#), bare(r#"{"alg":"RS256","kid":""}"#)], "unknown_key");
+    are_refused(
+        &rig,
+        [
+            bare(r#"{"alg":"RS256"}"#),
+            bare(r#"{"alg":"RS256","kid":""}"#),
+        ],
+        "unknown_key",
+    );
 }
 
 #[test]
 fn j15_a_token_made_for_another_purpose_is_refused() {
     let rig = Rig::standard();
-    for typ in [json!("logout+jwt"), json!("dpop+jwt"), json!("JWE"), json!(""), json!(5), Value::Null] {
+    for typ in [
+        json!("logout+jwt"),
+        json!("dpop+jwt"),
+        json!("JWE"),
+        json!(""),
+        json!(5),
+        Value::Null,
+    ] {
         is_refused(&rig, &access().header("typ", typ).sign(), "malformed_token");
     }
     for typ in ["JWT", "jwt", "at+jwt", "application/at+jwt"] {
@@ -407,14 +523,30 @@ fn j18_a_payload_that_is_no_json_text_is_refused() {
 fn c01_exp_is_a_time_in_the_future() {
     let rig = Rig::standard();
     let with = |exp: Value| access().claim("exp", exp).sign();
-    for exp in [Value::Null, json!("9999999999"), json!(true), json!([]), json!({}), json!(1e300), json!(u64::MAX)] {
+    for exp in [
+        Value::Null,
+        json!("9999999999"),
+        json!(true),
+        json!([]),
+        json!({}),
+        json!(1e300),
+        json!(u64::MAX),
+    ] {
         is_refused(&rig, &with(exp), "invalid_claims");
     }
     is_refused(&rig, &access().without("exp").sign(), "invalid_claims");
-    for exp in [json!(-1), json!(0), json!(1.5), json!(now() - 1), json!(now() as f64 - 0.5)] {
+    for exp in [
+        json!(-1),
+        json!(0),
+        json!(1.5),
+        json!(now() - 1),
+        json!(now() as f64 - 0.5),
+    ] {
         is_refused(&rig, &with(exp), "expired");
     }
-    let zeros = access().without("exp").payload_with(&format!("\"exp\":00{}", now() + 60));
+    let zeros = access()
+        .without("exp")
+        .payload_with(&format!("\"exp\":00{}", now() + 60));
     is_refused(&rig, &access().sign_payload(zeros), "malformed_token");
     rig.forwards(&orders(&with(json!(now() as f64 + 600.5))));
     rig.control();
@@ -427,7 +559,11 @@ fn c02_leeway_is_what_is_configured() {
     let expired = access().claim("exp", now() - 5).sign();
     is_refused(&none, &expired, "expired");
     lenient.forwards(&orders(&expired));
-    is_refused(&lenient, &access().claim("exp", now() - 120).sign(), "expired");
+    is_refused(
+        &lenient,
+        &access().claim("exp", now() - 120).sign(),
+        "expired",
+    );
 }
 
 #[test]
@@ -435,11 +571,21 @@ fn c02_every_request_of_a_connection_is_judged_for_itself() {
     let rig = Rig::standard();
     let (good, bad) = (access().sign(), access().claim("exp", now() - 1).sign());
     let mut connection = Connection::open(rig.gate.address);
-    for (token, status) in [(&good, 200), (&bad, 401), (&good, 200), (&bad, 401), (&bad, 401), (&good, 200)] {
+    for (token, status) in [
+        (&good, 200),
+        (&bad, 401),
+        (&good, 200),
+        (&bad, 401),
+        (&bad, 401),
+        (&good, 200),
+    ] {
         assert_eq!(connection.exchange(&orders(token)).status, status);
     }
     let answer = connection.exchange(&get("/orders/1"));
-    assert_eq!((answer.status, answer.reason().as_str()), (401, "missing_token"));
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (401, "missing_token")
+    );
     assert_eq!(rig.upstream.requests().len(), 3);
 }
 
@@ -465,7 +611,12 @@ fn c03_a_token_from_the_future_is_refused() {
         ],
         "invalid_claims",
     );
-    rig.forwards(&orders(&access().claim("nbf", now() - 1).claim("iat", now() + 30).sign()));
+    rig.forwards(&orders(
+        &access()
+            .claim("nbf", now() - 1)
+            .claim("iat", now() + 30)
+            .sign(),
+    ));
 }
 
 #[test]
@@ -483,9 +634,15 @@ fn c04_a_claim_twice_is_refused() {
         r#""cognito:groups":["admin"],"cognito:groups":[]"#,
         r#""nested":{"a":1,"a":2}"#,
     ] {
-        is_refused(&rig, &access().sign_payload(access().payload_with(twice)), "invalid_claims");
+        is_refused(
+            &rig,
+            &access().sign_payload(access().payload_with(twice)),
+            "invalid_claims",
+        );
     }
-    let first = access().payload_text().replacen('{', r#"{"scope":"admin/all","#, 1);
+    let first = access()
+        .payload_text()
+        .replacen('{', r#"{"scope":"admin/all","#, 1);
     is_refused(&rig, &access().sign_payload(first), "invalid_claims");
     rig.control();
 }
@@ -493,7 +650,13 @@ fn c04_a_claim_twice_is_refused() {
 #[test]
 fn c05_an_issuer_is_compared_byte_for_byte() {
     let rig = Rig::standard();
-    for iss in [json!(1), json!([issuer(mint::POOL_A)]), json!({}), Value::Null, json!(true)] {
+    for iss in [
+        json!(1),
+        json!([issuer(mint::POOL_A)]),
+        json!({}),
+        Value::Null,
+        json!(true),
+    ] {
         is_refused(&rig, &access().claim("iss", iss).sign(), "invalid_claims");
     }
     is_refused(&rig, &access().without("iss").sign(), "invalid_claims");
@@ -505,7 +668,10 @@ fn c05_an_issuer_is_compared_byte_for_byte() {
         ours.replace("cognito-idp", "COGNITO-IDP"),
         ours.replace(".com/", ".com:443/"),
         ours.replace("://", "://user@"),
-        ours.replace(mint::POOL_A, &format!("{}/../{}", mint::POOL_B, mint::POOL_A)),
+        ours.replace(
+            mint::POOL_A,
+            &format!("{}/../{}", mint::POOL_B, mint::POOL_A),
+        ),
         ours.replace("cognito", "cogn\u{456}to"),
         ours[..ours.len() - 1].to_owned(),
         format!("{ours}A"),
@@ -517,7 +683,10 @@ fn c05_an_issuer_is_compared_byte_for_byte() {
         is_refused(&rig, &access().claim("iss", iss).sign(), "unknown_issuer");
     }
     // Cognito's other form of the same pool's issuer.
-    let other = format!("https://issuer-cognito-idp.eu-west-1.amazonaws.com/{}", mint::POOL_A);
+    let other = format!(
+        "https://issuer-cognito-idp.eu-west-1.amazonaws.com/{}",
+        mint::POOL_A
+    );
     rig.forwards(&orders(&access().claim("iss", other).sign()));
     rig.control();
 }
@@ -529,9 +698,17 @@ fn c06_a_key_of_one_pool_signs_for_no_other() {
         access().key(b1()).sign(),
         access().key(b1()).header("kid", a1().kid).sign(),
         access().claim("iss", issuer(mint::POOL_B)).sign(),
-        access().claim("iss", issuer(mint::POOL_B)).header("kid", b1().kid).sign(),
+        access()
+            .claim("iss", issuer(mint::POOL_B))
+            .header("kid", b1().kid)
+            .sign(),
     ];
-    for (token, reason) in forged.iter().zip(["unknown_key", "bad_signature", "unknown_key", "bad_signature"]) {
+    for (token, reason) in forged.iter().zip([
+        "unknown_key",
+        "bad_signature",
+        "unknown_key",
+        "bad_signature",
+    ]) {
         is_refused(&rig, token, reason);
     }
     // With both pools' tokens remembered, all the same.
@@ -572,6 +749,12 @@ fn c07_c08_c09_a_good_token_of_another_kind_is_not_allowed() {
         is("/access", &id, false);
         is("/access", &a, true);
         is("/client", &a, false);
+        is("/client", &b, false);
+        is(
+            "/client",
+            &access().claim("client_id", "client-2").sign(),
+            true,
+        );
         is("/client", &id, false);
     }
 }
@@ -591,19 +774,32 @@ fn c08_a_token_of_the_wrong_use_is_refused() {
     ] {
         is_refused(&rig, &access().claim("token_use", value).sign(), reason);
     }
-    is_refused(&rig, &access().without("token_use").sign(), "invalid_claims");
-    let ids = Setup::standard().pool("token_use = \"id\"").routes("\"GET /me\" = {}").start();
+    is_refused(
+        &rig,
+        &access().without("token_use").sign(),
+        "invalid_claims",
+    );
+    let ids = Setup::standard()
+        .pool("token_use = \"id\"")
+        .routes("\"GET /me\" = {}")
+        .start();
     let me = |token: &str| get("/me").bearer(token);
-    assert_eq!(ids.forwards(&me(&id().sign())).header("x-user-email"), Some("jane@example.com"));
+    assert_eq!(
+        ids.forwards(&me(&id().sign())).header("x-user-email"),
+        Some("jane@example.com")
+    );
     let answer = ids.refuses(&me(&access().sign()), 401, "wrong_token_use");
-    assert_eq!(answer.json()["detail"], "this is an access token; this route takes ID tokens");
+    assert_eq!(
+        answer.json()["detail"],
+        "this is an access token; this route takes ID tokens"
+    );
 }
 
 #[test]
 fn c09_a_token_issued_to_another_client_is_refused() {
     let rig = Rig::standard();
     for (client, reason) in [
-        (json!("client-2"), "wrong_client"),
+        (json!("client-3"), "wrong_client"),
         (json!("client-1 "), "wrong_client"),
         (json!("CLIENT-1"), "wrong_client"),
         (json!("client-"), "wrong_client"),
@@ -614,9 +810,16 @@ fn c09_a_token_issued_to_another_client_is_refused() {
     ] {
         is_refused(&rig, &access().claim("client_id", client).sign(), reason);
     }
-    is_refused(&rig, &access().without("client_id").sign(), "invalid_claims");
+    is_refused(
+        &rig,
+        &access().without("client_id").sign(),
+        "invalid_claims",
+    );
     rig.control();
-    let ids = Setup::standard().pool("token_use = \"id\"").routes("\"GET /me\" = {}").start();
+    let ids = Setup::standard()
+        .pool("token_use = \"id\"")
+        .routes("\"GET /me\" = {}")
+        .start();
     for (aud, reason) in [
         (json!("other"), "wrong_client"),
         (json!(["client-1", "foreign"]), "wrong_client"),
@@ -626,21 +829,42 @@ fn c09_a_token_issued_to_another_client_is_refused() {
         (json!(["client-1", 1]), "invalid_claims"),
         (Value::Null, "invalid_claims"),
     ] {
-        ids.refuses(&get("/me").bearer(&id().claim("aud", aud).sign()), 401, reason);
+        ids.refuses(
+            &get("/me").bearer(&id().claim("aud", aud).sign()),
+            401,
+            reason,
+        );
     }
-    ids.refuses(&get("/me").bearer(&id().claim("azp", "foreign").sign()), 401, "wrong_client");
-    ids.refuses(&get("/me").bearer(&id().without("aud").sign()), 401, "invalid_claims");
+    ids.refuses(
+        &get("/me").bearer(&id().claim("azp", "foreign").sign()),
+        401,
+        "wrong_client",
+    );
+    ids.refuses(
+        &get("/me").bearer(&id().without("aud").sign()),
+        401,
+        "invalid_claims",
+    );
     ids.forwards(&get("/me").bearer(&id().claim("aud", json!(["client-1"])).sign()));
 }
 
 #[test]
 fn c09_audiences_are_met_where_they_are_asked_for() {
-    let rig = Setup::standard().pool("audiences = [\"https://orders.example.com\"]").start();
+    let rig = Setup::standard()
+        .pool("audiences = [\"https://orders.example.com\"]")
+        .start();
     let with = |aud: Value| access().claim("aud", aud).sign();
     rig.forwards(&orders(&with(json!("https://orders.example.com"))));
-    rig.forwards(&orders(&with(json!(["https://other", "https://orders.example.com"]))));
+    rig.forwards(&orders(&with(json!([
+        "https://other",
+        "https://orders.example.com"
+    ]))));
     is_refused(&rig, &access().sign(), "wrong_audience");
-    is_refused(&rig, &with(json!("https://orders.example.com/")), "wrong_audience");
+    is_refused(
+        &rig,
+        &with(json!("https://orders.example.com/")),
+        "wrong_audience",
+    );
     is_refused(&rig, &with(json!([])), "wrong_audience");
 }
 
@@ -659,7 +883,11 @@ fn c10_scopes_are_compared_whole() {
         "orders",
         "",
     ];
-    are_refused(&rig, tokens.map(|scope| access().scope(scope).sign()), "insufficient_scope");
+    are_refused(
+        &rig,
+        tokens.map(|scope| access().scope(scope).sign()),
+        "insufficient_scope",
+    );
 }
 
 #[test]
@@ -677,25 +905,45 @@ fn c11_only_a_blank_separates_scopes() {
     ] {
         is_refused(&rig, &access().scope(scope).sign(), "insufficient_scope");
     }
-    for scope in [json!(["orders/read"]), json!({"orders/read": true}), json!(1), Value::Null, json!(true)] {
-        is_refused(&rig, &access().claim("scope", scope).sign(), "invalid_claims");
+    for scope in [
+        json!(["orders/read"]),
+        json!({"orders/read": true}),
+        json!(1),
+        Value::Null,
+        json!(true),
+    ] {
+        is_refused(
+            &rig,
+            &access().claim("scope", scope).sign(),
+            "invalid_claims",
+        );
     }
     for scope in ["openid  orders/read", " orders/read", "orders/read "] {
         rig.forwards(&orders(&access().scope(scope).sign()));
     }
     let many: Vec<String> = (0..800).map(|number| format!("s/{number}")).collect();
-    is_refused(&rig, &access().scope(&many.join(" ")).sign(), "insufficient_scope");
+    is_refused(
+        &rig,
+        &access().scope(&many.join(" ")).sign(),
+        "insufficient_scope",
+    );
 }
 
 #[test]
 fn c12_all_scopes_are_all_of_them() {
     let rig = Setup::standard()
-        .routes("\"GET /all\" = { all_scopes = [\"a/1\", \"a/2\"] }\n\"GET /any\" = [\"a/1\", \"a/2\"]")
+        .routes(
+            "\"GET /all\" = { all_scopes = [\"a/1\", \"a/2\"] }\n\"GET /any\" = [\"a/1\", \"a/2\"]",
+        )
         .start();
     let sent = |target: &str, scope: &str| get(target).bearer(&access().scope(scope).sign());
     for scope in ["a/1", "a/2", "a/1 a/1", "openid"] {
         let answer = rig.refuses(&sent("/all", scope), 403, "insufficient_scope");
-        assert!(answer.header("www-authenticate").contains("scope=\"a/1 a/2\""));
+        assert!(
+            answer
+                .header("www-authenticate")
+                .contains("scope=\"a/1 a/2\"")
+        );
     }
     rig.forwards(&sent("/all", "a/2 a/1"));
     rig.forwards(&sent("/any", "a/1"));
@@ -706,25 +954,55 @@ fn c12_all_scopes_are_all_of_them() {
 #[test]
 fn c13_a_token_without_scopes_has_none() {
     let rig = Rig::standard();
-    let tokens = [access().without("scope").sign(), access().scope("aws.cognito.signin.user.admin").sign()];
+    let tokens = [
+        access().without("scope").sign(),
+        access().scope("aws.cognito.signin.user.admin").sign(),
+    ];
     are_refused(&rig, tokens, "insufficient_scope");
 }
 
 #[test]
 fn c14_groups_are_compared_whole() {
     let rig = Rig::standard();
-    let with = |groups: Value| get("/admin/x").bearer(&access().scope("admin/all").claim("cognito:groups", groups).sign());
-    for groups in [json!(["Admin"]), json!(["a,admin"]), json!(["admin "]), json!("a,admin"), json!("[admin]"), json!([])] {
+    let with = |groups: Value| {
+        get("/admin/x").bearer(
+            &access()
+                .scope("admin/all")
+                .claim("cognito:groups", groups)
+                .sign(),
+        )
+    };
+    for groups in [
+        json!(["Admin"]),
+        json!(["a,admin"]),
+        json!(["admin "]),
+        json!("a,admin"),
+        json!("[admin]"),
+        json!([]),
+    ] {
         rig.refuses(&with(groups), 403, "missing_group");
     }
-    for groups in [json!([["admin"]]), json!({"admin": true}), json!([1]), json!(1)] {
+    for groups in [
+        json!([["admin"]]),
+        json!({"admin": true}),
+        json!([1]),
+        json!(1),
+    ] {
         rig.refuses(&with(groups), 401, "invalid_claims");
     }
     // One string is a list of one.
     rig.forwards(&with(json!("admin")));
     rig.forwards(&with(json!(["staff", "admin"])));
-    rig.refuses(&get("/admin/x").bearer(&access().groups(&["admin"]).sign()), 403, "insufficient_scope");
-    rig.refuses(&get("/admin/x").bearer(&access().scope("admin/all").sign()), 403, "missing_group");
+    rig.refuses(
+        &get("/admin/x").bearer(&access().groups(&["admin"]).sign()),
+        403,
+        "insufficient_scope",
+    );
+    rig.refuses(
+        &get("/admin/x").bearer(&access().scope("admin/all").sign()),
+        403,
+        "missing_group",
+    );
 }
 
 #[test]
@@ -752,13 +1030,17 @@ fn c15_a_remembered_token_opens_no_other_route() {
             });
         }
     });
-    let passed = (0..16).flat_map(|worker| (0..4).map(move |turn| (worker + turn) % 3)).filter(|kind| *kind == 0);
+    let passed = (0..16)
+        .flat_map(|worker| (0..4).map(move |turn| (worker + turn) % 3))
+        .filter(|kind| *kind == 0);
     assert_eq!(rig.upstream.requests().len(), before + passed.count());
 }
 
 #[test]
 fn c17_only_verified_tokens_are_remembered_and_no_more_than_the_limit() {
-    let rig = Setup::standard().also("[tokens]\ncache_entries = 8").start();
+    let rig = Setup::standard()
+        .also("[tokens]\ncache_entries = 8")
+        .start();
     let token = access();
     for number in 0..64_u8 {
         let mut signature = vec![number; 256];
@@ -781,9 +1063,19 @@ fn c17_the_cache_answers_for_a_token_seen_before() {
     for _ in 0..3 {
         rig.forwards(&orders(&token));
     }
-    assert_eq!(rig.gate.metric("portcullis_token_cache_requests_total{result=\"hit\"}"), Some(2.0));
-    assert_eq!(rig.gate.metric("portcullis_token_cache_requests_total{result=\"miss\"}"), Some(1.0));
-    let off = Setup::standard().also("[tokens]\ncache_entries = 0").start();
+    assert_eq!(
+        rig.gate
+            .metric("portcullis_token_cache_requests_total{result=\"hit\"}"),
+        Some(2.0)
+    );
+    assert_eq!(
+        rig.gate
+            .metric("portcullis_token_cache_requests_total{result=\"miss\"}"),
+        Some(1.0)
+    );
+    let off = Setup::standard()
+        .also("[tokens]\ncache_entries = 0")
+        .start();
     for _ in 0..3 {
         off.forwards(&orders(&token));
     }
@@ -798,13 +1090,26 @@ fn c18_an_address_means_what_the_rule_says_of_it() {
         .start();
     let me = |token: Token| get("/me").bearer(&token.sign());
     rig.forwards(&me(id()));
-    for verified in [json!(false), json!("true"), json!(1), Value::Null, json!([false])] {
-        rig.refuses(&me(id().claim("email_verified", verified)), 403, "claim_mismatch");
+    for verified in [
+        json!(false),
+        json!("true"),
+        json!(1),
+        Value::Null,
+        json!([false]),
+    ] {
+        rig.refuses(
+            &me(id().claim("email_verified", verified)),
+            403,
+            "claim_mismatch",
+        );
     }
     rig.refuses(&me(id().without("email_verified")), 403, "claim_mismatch");
     for email in ["a@b@c", "Jane@Example.com", "jane@example.com\0@evil.com"] {
         let recorded = rig.forwards(&get("/any").bearer(&id().claim("email", email).sign()));
-        assert_eq!(recorded.header("x-user-email"), Some(email.replace('\0', "%00").as_str()));
+        assert_eq!(
+            recorded.header("x-user-email"),
+            Some(email.replace('\0', "%00").as_str())
+        );
     }
     for name in IDENTITY {
         let recorded = rig.forwards(&get("/public").header(name, "forged"));

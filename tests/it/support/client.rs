@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::PATIENCE;
 
 /// A request in the making. Nothing of it is checked or repaired.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     method: String,
     target: String,
@@ -42,6 +42,17 @@ pub fn request(method: &str, target: &str) -> Request {
         body: Vec::new(),
         framed: true,
         host: true,
+    }
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lines: Vec<_> = self
+            .lines
+            .iter()
+            .map(|line| String::from_utf8_lossy(line))
+            .collect();
+        write!(f, "{} {} {lines:.300?}", self.method, self.target)
     }
 }
 

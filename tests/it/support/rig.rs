@@ -123,7 +123,7 @@ url = "{upstream}"
 
 [pools.a]
 user_pool_id = "{POOL_A}"
-client_ids = ["{CLIENT}"]
+client_ids = ["{CLIENT}", "client-2"]
 jwks_url = "{keys_a}/jwks.json"
 {pool}
 
