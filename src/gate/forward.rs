@@ -172,11 +172,10 @@ fn rewrite(
     headers.insert(REQUEST_ID, exchange.request_id.clone());
     exchange.trace = Some(trace::apply(headers));
     if let Some(principal) = permit.principal() {
-        // A required header that has no value was refused by the policy; in audit it is simply not set.
-        if let Err(refusal) = identity::apply(&permit.route().headers, principal, headers) {
-            if permit.audit().is_none() {
-                return Err(refusal);
-            }
+        // A required header that has no value was refused by the policy; in audit none is set.
+        let applied = identity::apply(&permit.route().headers, principal, headers);
+        if permit.audit().is_none() {
+            applied?;
         }
     }
     if let Some(reason) = permit.audit() {

@@ -70,14 +70,14 @@ fn limits(mut table: Table<'_>) -> Limits {
     limits
 }
 
-/// The head's buffer: hyper takes no less than 8 KiB, and no honest head is larger than 1 MiB.
+/// A head smaller than a token is no use, and no honest one is larger than 1 MiB.
 fn header_bytes(item: Item<'_>) -> Option<usize> {
     let bytes = usize::try_from(item.size()?).ok();
-    match bytes.filter(|bytes| (8 << 10..=1 << 20).contains(bytes)) {
+    match bytes.filter(|bytes| (1 << 10..=1 << 20).contains(bytes)) {
         Some(bytes) => Some(bytes),
         None => item.refuse(
             "`header_bytes` is out of bounds",
-            "expected from \"8KiB\" to \"1MiB\"",
+            "expected from \"1KiB\" to \"1MiB\"",
         ),
     }
 }
