@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::Config;
 use crate::reload::{LoadFault, Loaded, Origin};
 
 /// Something failed while running.
@@ -86,8 +87,13 @@ fn origin(source: &Source) -> Origin {
     )
 }
 
-/// Loads the configuration from there. Its faults are printed; the exit status comes back.
-fn load(origin: &Origin) -> Result<Loaded, ExitCode> {
+/// Loads the configuration that `source` names. Its faults are printed; the exit status comes back.
+fn load(source: &Source) -> Result<Config, ExitCode> {
+    load_from(&origin(source)).map(|loaded| loaded.config)
+}
+
+/// The same, with what was read for it.
+fn load_from(origin: &Origin) -> Result<Loaded, ExitCode> {
     origin.load().map_err(|fault| {
         match fault {
             LoadFault::Faults(faults) => eprint!("{}", faults.render()),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{BAD, Source, load, origin};
+use super::{BAD, Source, load_from, origin};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::policy::route::{Access, Mode, Route};
@@ -12,7 +12,7 @@ use crate::snapshot::Snapshot;
 
 /// Validates the configuration and prints its effective routes.
 pub(super) fn check(source: &Source) -> ExitCode {
-    let Loaded { config, reading } = match load(&origin(source)) {
+    let Loaded { config, reading } = match load_from(&origin(source)) {
         Ok(loaded) => loaded,
         Err(status) => return status,
     };

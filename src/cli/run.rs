@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use super::{BAD, FAILED, Source, load, origin};
+use super::{BAD, FAILED, Source, load_from, origin};
 use crate::app::{self, StartFault};
 use crate::telemetry::logs;
 
 /// Runs the sidecar until it is told to stop.
 pub(super) fn run(source: &Source) -> ExitCode {
     let origin = origin(source);
-    let loaded = match load(&origin) {
+    let loaded = match load_from(&origin) {
         Ok(loaded) => loaded,
         Err(status) => return status,
     };

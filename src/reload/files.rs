@@ -31,8 +31,10 @@ pub(super) type Sighting = BTreeMap<PathBuf, Print>;
 /// parts of a configuration are made from two versions of one file. Contents are wiped from memory in the end.
 #[derive(Default)]
 pub struct Reading {
-    files: RefCell<BTreeMap<PathBuf, Result<Zeroizing<Vec<u8>>, io::ErrorKind>>>,
+    files: RefCell<BTreeMap<PathBuf, Contents>>,
 }
+
+type Contents = Result<Zeroizing<Vec<u8>>, io::ErrorKind>;
 
 impl Reading {
     /// The contents of a file, cut off after one byte more than a configuration may have.

@@ -12,5 +12,6 @@ mod commands;
 mod headers;
 mod keys;
 mod paths;
+mod reload;
 mod tidy;
 mod tokens;
