@@ -8,10 +8,12 @@ mod support;
 
 mod admin;
 mod answers;
+mod claims;
 mod commands;
 mod headers;
 mod keys;
 mod paths;
 mod reload;
+mod rules;
 mod tidy;
 mod tokens;
