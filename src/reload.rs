@@ -22,6 +22,7 @@ pub use status::{Facts, Offer, Status};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::trials::run_tests;
 use crate::net::room::Room;
 use crate::ready::Readiness;
 use crate::snapshot::{Live, Snapshot};
@@ -206,8 +207,10 @@ fn attempt(origin: &Origin, old: &Snapshot, workers: usize, clock: &Clock) -> At
     let outcome = match origin.load_from(&reading) {
         Ok(config) => {
             named.clone_from(&config.files);
-            old.rebuild(config, workers, clock, &read)
-                .map_err(|fault| fault.to_string())
+            tests_hold(&config, clock).and_then(|()| {
+                old.rebuild(config, workers, clock, &read)
+                    .map_err(|fault| fault.to_string())
+            })
         }
         Err(fault) => Err(fault.to_string()),
     };
@@ -216,6 +219,20 @@ fn attempt(origin: &Origin, old: &Snapshot, workers: usize, clock: &Clock) -> At
         reading,
         outcome,
     }
+}
+
+/// A configuration whose `[tests]` fail says itself that it does not do what was meant.
+fn tests_hold(config: &Config, clock: &Clock) -> Result<(), String> {
+    let failed = run_tests(config, clock.now());
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = failed.iter().map(ToString::to_string).collect();
+    let (failed, all) = (failed.len(), config.tests.len());
+    Err(format!(
+        "{}\n{failed} of {all} tests failed",
+        told.join("\n")
+    ))
 }
 
 fn restyle(config: &Config, telemetry: &Telemetry) {

@@ -14,17 +14,16 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
+use crate::config::compile;
 use crate::config::model::{Config, JwksSource};
 use crate::fetch::Fetcher;
 use crate::identity::Reserved;
 use crate::policy::permit::Policy;
-use crate::policy::route::RouteTable;
 use crate::pool::keyring::{KeyRing, KeyRings};
 use crate::pool::refresh::PoolTask;
 use crate::ready::Readiness;
 use crate::telemetry::logs;
 use crate::token::cache::TokenCache;
-use crate::token::trust::Trust;
 use crate::upstream::Upstream;
 
 /// Everything one request needs to know.
@@ -119,20 +118,8 @@ impl Snapshot {
         read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<Snapshot, BuildFault> {
         logs::filter(&config.telemetry).map_err(BuildFault::Telemetry)?;
-        let table = RouteTable::compile(&config.routes, config.paths.case, config.paths.allow)
-            .map_err(|_| BuildFault::Routes)?;
+        let policy = compile::policy(&config).map_err(|_| BuildFault::Routes)?;
         let (rings, refreshing) = keys(&config, old, clock, read)?;
-        let policy = Policy {
-            hosts: config.server.hosts.clone(),
-            routes: config.routes.clone(),
-            table,
-            case: config.paths.case,
-            sources: config.tokens.sources.clone(),
-            trust: Trust::new(config.pools.iter().map(|pool| pool.trust.clone()).collect()),
-            cors: config.cors.is_some(),
-            cross_site: config.tokens.cross_site.clone(),
-            external_origin: config.server.external_origin.clone(),
-        };
         let plans = config.routes.iter().map(|route| &*route.headers);
         Ok(Snapshot {
             reserved: Reserved::new(plans, &config.identity.remove),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{BAD, FAILED, Source, load_from, origin};
+use super::{BAD, FAILED, Source, check, load_from, origin};
 use crate::app::{self, StartFault};
 use crate::telemetry::logs;
 
@@ -13,6 +13,9 @@ pub(super) fn run(source: &Source) -> ExitCode {
         Ok(loaded) => loaded,
         Err(status) => return status,
     };
+    if let Err(status) = check::tests_hold(&loaded.config) {
+        return status;
+    }
     if let Err(fault) = logs::start(&loaded.config.telemetry) {
         eprintln!("portcullis: {fault}");
         return ExitCode::from(BAD);
