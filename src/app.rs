@@ -11,12 +11,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
 use crate::admin::{self, Admin, Kind};
 use crate::clock::Clock;
-use crate::config::model::{Limits, Listen};
+use crate::config::model::{Config, Limits, Listen, Server};
 use crate::drain::{Drain, Phase, Watch};
 use crate::gate::{self, Gate};
 use crate::net::conn;
@@ -57,7 +57,7 @@ pub struct Running {
     /// Where admin listens.
     pub admin: SocketAddr,
     stop: Arc<Notify>,
-    control: JoinHandle<()>,
+    control: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -69,38 +69,25 @@ impl Running {
     /// Waits until it has gone.
     pub fn wait(self) {
         // A control thread that panicked has said so; there is nothing left to wait for.
-        let _ = self.control.join();
+        let _ = self.control.map(JoinHandle::join);
     }
 }
 
-/// What the threads share.
-struct Shared {
-    live: Arc<Live>,
-    telemetry: Arc<Telemetry>,
-    readiness: Arc<Readiness>,
-    clock: Clock,
-    status: Arc<Status>,
+/// The listeners.
+struct Sockets {
+    gate: Bound,
+    admin: Bound,
+    probes: Option<Bound>,
 }
 
 /// Starts everything, or nothing.
 pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
     let Loaded { config, reading } = loaded;
-    let clock = Clock::System;
-    let workers = match config.server.workers {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        workers => workers,
-    };
-    let access = AccessLog::start(logs::access(&config.telemetry))?;
-    let metrics = Metrics::new().map_err(|error| StartFault::Metrics(error.to_string()))?;
-    metrics.started(clock.now());
+    let (clock, server) = (Clock::System, config.server.clone());
+    let workers = workers(&server);
+    let telemetry = telemetry(&config, &clock)?;
     let mut snapshot = Snapshot::build(config, workers, &clock, &|path| reading.read(path))?;
-    let server = snapshot.config.server.clone();
-    let gate = bind(&server.listen)?;
-    let admin = bind(&Listen::Tcp(server.admin))?;
-    let probes = server
-        .probes
-        .map(|probes| bind(&Listen::Tcp(probes)))
-        .transpose()?;
+    let sockets = Sockets::bind(&server)?;
 
     let control = Builder::new_current_thread().enable_all().build()?;
     let readiness = Arc::new(Readiness::new());
@@ -112,78 +99,104 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
         signal(SignalKind::hangup())?
     };
     let connections = snapshot.config.limits.connections;
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(Reach {
         status: Arc::new(Status::new(&snapshot.config, clock.now())),
         live: Arc::new(Live::new(snapshot)),
-        telemetry: Arc::new(Telemetry { metrics, access }),
+        telemetry: Arc::new(telemetry),
         readiness,
         clock,
+        workers,
+        rooms: [(); 3].map(|()| Room::new(connections)),
     });
-    let drain = Drain::default();
-    let (halt, halted) = watch::channel(false);
-    let mut rooms = vec![Arc::new(Room::new(connections))];
-    let mut threads = Vec::new();
-    for worker in 0..workers {
+    let (drain, (halt, halted)) = (Drain::default(), watch::channel(false));
+    let threads = start_workers(&shared, &sockets.gate, &drain, &halted)?;
+    let listeners = {
+        let _entered = control.enter();
+        sockets.operators(&shared.rooms)?
+    };
+    let running = Running {
+        gate: sockets.gate.address(),
+        gate_address: sockets.gate.tcp_address(),
+        admin: sockets.admin.tcp_address().unwrap_or(server.admin),
+        stop: Arc::new(Notify::new()),
+        control: None,
+    };
+    let reloader = Reloader::new(origin, &reading, shared.clone());
+    let told = running.stop.clone();
+    let work = move || {
+        let reloading = reloader.run(hangups);
+        control.block_on(run_control(&shared, listeners, reloading, drain, &told));
+        // A name that is being looked up sits in a thread of its own, and must not be waited for.
+        control.shutdown_timeout(Duration::ZERO);
+        halt.send_replace(true);
+        for thread in threads {
+            let _ = thread.join();
+        }
+        shared.telemetry.access.flush();
+    };
+    let builder = std::thread::Builder::new().name("control".to_owned());
+    let control = builder.spawn(work)?;
+    tracing::info!(gate = running.gate, admin = %running.admin, workers, "listening");
+    Ok(Running {
+        control: Some(control),
+        ..running
+    })
+}
+
+fn workers(server: &Server) -> usize {
+    match server.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    }
+}
+
+fn telemetry(config: &Config, clock: &Clock) -> Result<Telemetry, StartFault> {
+    let access = AccessLog::start(logs::access(&config.telemetry))?;
+    let metrics = Metrics::new().map_err(|error| StartFault::Metrics(error.to_string()))?;
+    metrics.started(clock.now());
+    Ok(Telemetry { metrics, access })
+}
+
+impl Sockets {
+    fn bind(server: &Server) -> Result<Sockets, StartFault> {
+        let probes = server.probes.map(Listen::Tcp);
+        Ok(Sockets {
+            gate: bind(&server.listen)?,
+            admin: bind(&Listen::Tcp(server.admin))?,
+            probes: probes.as_ref().map(bind).transpose()?,
+        })
+    }
+
+    /// The acceptors of those that are for operators, on the current runtime.
+    fn operators(&self, [_, admin, probes]: &[Room; 3]) -> io::Result<Vec<(Kind, Acceptor)>> {
+        let mut listeners = vec![(Kind::Admin, self.admin.acceptor(admin.places())?)];
+        if let Some(bound) = &self.probes {
+            listeners.push((Kind::Probes, bound.acceptor(probes.places())?));
+        }
+        Ok(listeners)
+    }
+}
+
+/// Starts the threads that serve the gate.
+fn start_workers(
+    shared: &Arc<Reach>,
+    gate: &Bound,
+    drain: &Drain,
+    halted: &watch::Receiver<bool>,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let start = |worker| {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let acceptor = {
             let _entered = runtime.enter();
-            gate.acceptor(rooms[0].places())?
+            gate.acceptor(shared.rooms[0].places())?
         };
         let (shared, watch, halted) = (shared.clone(), drain.watch(), halted.clone());
         let work = move || run_worker(&runtime, worker, shared, acceptor, watch, halted);
-        threads.push(
-            std::thread::Builder::new()
-                .name(format!("worker-{worker}"))
-                .spawn(work)?,
-        );
-    }
-    let admin_address = admin.tcp_address().unwrap_or(server.admin);
-    let (gate_name, gate_address) = (gate.address(), gate.tcp_address());
-    let listeners = {
-        let _entered = control.enter();
-        let mut room = || {
-            rooms.push(Arc::new(Room::new(connections)));
-            rooms[rooms.len() - 1].places()
-        };
-        let mut listeners = vec![(Kind::Admin, admin.acceptor(room())?)];
-        if let Some(probes) = &probes {
-            listeners.push((Kind::Probes, probes.acceptor(room())?));
-        }
-        listeners
+        std::thread::Builder::new()
+            .name(format!("worker-{worker}"))
+            .spawn(work)
     };
-    let reach = Reach {
-        live: shared.live.clone(),
-        telemetry: shared.telemetry.clone(),
-        readiness: shared.readiness.clone(),
-        clock: shared.clock.clone(),
-        workers,
-        rooms,
-        status: shared.status.clone(),
-    };
-    let reloader = Reloader::new(origin, &reading, reach);
-    let stop = Arc::new(Notify::new());
-    let told = stop.clone();
-    let control = std::thread::Builder::new()
-        .name("control".to_owned())
-        .spawn(move || {
-            let reloading = reload(reloader, hangups);
-            control.block_on(run_control(&shared, listeners, reloading, drain, &told));
-            // A name that is being looked up sits in a thread of its own, and must not be waited for.
-            control.shutdown_timeout(Duration::ZERO);
-            halt.send_replace(true);
-            for thread in threads {
-                let _ = thread.join();
-            }
-            shared.telemetry.access.flush();
-        })?;
-    tracing::info!(gate = gate_name, admin = %admin_address, workers, "listening");
-    Ok(Running {
-        gate: gate_name,
-        gate_address,
-        admin: admin_address,
-        stop,
-        control,
-    })
+    (0..shared.workers).map(start).collect()
 }
 
 fn bind(listen: &Listen) -> Result<Bound, StartFault> {
@@ -199,7 +212,7 @@ fn bind(listen: &Listen) -> Result<Bound, StartFault> {
 fn run_worker(
     runtime: &Runtime,
     worker: usize,
-    shared: Arc<Shared>,
+    shared: Arc<Reach>,
     acceptor: Acceptor,
     watch: Watch,
     mut halted: watch::Receiver<bool>,
@@ -229,7 +242,7 @@ fn run_worker(
 }
 
 /// The gate's accept loop on one worker.
-async fn accept(gate: Arc<Gate>, shared: Arc<Shared>, acceptor: Acceptor, mut watch: Watch) {
+async fn accept(gate: Arc<Gate>, shared: Arc<Reach>, acceptor: Acceptor, mut watch: Watch) {
     let telemetry = shared.telemetry.clone();
     let answer: FinalAnswer = Arc::new(move |reason| gate::final_answer(&telemetry, reason));
     loop {
@@ -290,7 +303,7 @@ impl Drop for Open {
 
 /// Admin, probes, keys and signals, until the process is to end.
 async fn run_control(
-    shared: &Arc<Shared>,
+    shared: &Arc<Reach>,
     listeners: Vec<(Kind, Acceptor)>,
     reloading: impl Future<Output = ()> + Send + 'static,
     drain: Drain,
@@ -329,16 +342,6 @@ async fn run_control(
     tracing::info!("stopped");
 }
 
-/// Takes changes of the configuration, at once on SIGHUP.
-async fn reload(reloader: Reloader, mut hangups: Signal) {
-    let now = Arc::new(Notify::new());
-    tokio::join!(reloader.run(now.clone()), async {
-        while hangups.recv().await.is_some() {
-            now.notify_one();
-        }
-    });
-}
-
 /// Waits for SIGTERM or SIGINT.
 async fn signalled() {
     let (Ok(mut terminate), Ok(mut interrupt)) = (
@@ -355,7 +358,7 @@ async fn signalled() {
 }
 
 /// Admin stays up while the gate drains, so that readiness can be seen to fail.
-async fn accept_admin(admin: Arc<Admin>, kind: Kind, acceptor: Acceptor, shared: Arc<Shared>) {
+async fn accept_admin(admin: Arc<Admin>, kind: Kind, acceptor: Acceptor, shared: Arc<Reach>) {
     let answer: FinalAnswer = Arc::new(|_| {
         bytes::Bytes::from_static(
             b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",

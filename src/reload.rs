@@ -14,6 +14,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::Signal;
 use tokio::sync::Notify;
 
 pub use files::Reading;
@@ -34,7 +35,7 @@ const MOMENT: Duration = Duration::from_millis(100);
 /// After so many moments without rest it is time to say so: five seconds.
 const RESTLESS: u32 = 50;
 
-/// Where a process keeps what a configuration changes.
+/// What the threads of a process share, and a change of its configuration reaches.
 pub struct Reach {
     /// The snapshot in use.
     pub live: Arc<Live>,
@@ -46,8 +47,8 @@ pub struct Reach {
     pub clock: Clock,
     /// Workers that were started.
     pub workers: usize,
-    /// The listeners' room.
-    pub rooms: Vec<Arc<Room>>,
+    /// The listeners' room: the gate's, and those of admin and probes.
+    pub rooms: [Room; 3],
     /// What is known of all this.
     pub status: Arc<Status>,
 }
@@ -55,7 +56,7 @@ pub struct Reach {
 /// Watches over the configuration of a process.
 pub struct Reloader {
     origin: Origin,
-    reach: Reach,
+    reach: Arc<Reach>,
     started: Arc<Config>,
     seen: Sighting,
 }
@@ -69,7 +70,7 @@ struct Attempt {
 
 impl Reloader {
     /// For a process that runs what was loaded from `origin` in `reading`.
-    pub fn new(origin: Origin, reading: &Reading, reach: Reach) -> Reloader {
+    pub fn new(origin: Origin, reading: &Reading, reach: Arc<Reach>) -> Reloader {
         let started = reach.live.load().config.clone();
         Reloader {
             seen: reading.sighting(&started.files),
@@ -79,8 +80,18 @@ impl Reloader {
         }
     }
 
-    /// Takes changes until it is dropped; at once when told to by `now`.
-    pub async fn run(mut self, now: Arc<Notify>) {
+    /// Takes changes until it is dropped; at once on SIGHUP.
+    pub async fn run(self, mut hangups: Signal) {
+        let now = Arc::new(Notify::new());
+        tokio::join!(self.watch(now.clone()), async {
+            while hangups.recv().await.is_some() {
+                now.notify_one();
+            }
+        });
+    }
+
+    /// The same, at once when told to by `now`.
+    async fn watch(mut self, now: Arc<Notify>) {
         loop {
             let told = tokio::select! {
                 () = watch::changed(&self.seen, watch::look) => false,
@@ -150,7 +161,7 @@ impl Reloader {
         let config = snapshot.config.clone();
         restyle(&config, &reach.telemetry);
         for room in &reach.rooms {
-            room.resize(config.limits.connections);
+            tokio::spawn(room.resize(config.limits.connections));
         }
         let old = reach.live.swap(snapshot);
         for ring in old.keys.iter() {

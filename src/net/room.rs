@@ -28,27 +28,22 @@ impl Room {
         self.places.clone()
     }
 
-    /// Makes room for so many from now on. No connection is closed: places go as they are given back, before any new
-    /// connection gets one.
-    ///
-    /// # Panics
-    /// Outside a runtime.
-    pub fn resize(&self, size: usize) {
+    /// Makes room for so many from now on. No connection is closed: what is to go, goes as places are given back, before
+    /// any new connection gets one; the future that comes back sees to it, and ends when it is done.
+    pub fn resize(&self, size: usize) -> impl Future<Output = ()> + Send + use<> {
         let size = size.min(MOST);
         let mut now = self.size.lock().unwrap_or_else(PoisonError::into_inner);
-        if size > *now {
-            self.places.add_permits(size - *now);
-        } else if size < *now {
-            let (places, surplus) = (self.places.clone(), *now - size);
-            tokio::spawn(async move {
-                // Whoever asks first is served first: connections that wait already go before, those to come do not.
-                let surplus = u32::try_from(surplus).unwrap_or(u32::MAX);
-                if let Ok(taken) = places.acquire_many_owned(surplus).await {
-                    taken.forget();
-                }
-            });
-        }
+        let surplus = now.saturating_sub(size);
+        self.places.add_permits(size.saturating_sub(*now));
         *now = size;
+        let places = self.places.clone();
+        async move {
+            // Whoever asks first is served first: connections that wait already go before, those to come do not.
+            let surplus = u32::try_from(surplus).unwrap_or(u32::MAX);
+            if let Ok(taken) = places.acquire_many_owned(surplus).await {
+                taken.forget();
+            }
+        }
     }
 }
 

@@ -85,7 +85,7 @@ fn keys(signers: &[&Signer]) -> String {
 struct Process {
     live: Arc<Live>,
     telemetry: Arc<Telemetry>,
-    room: Arc<Room>,
+    reach: Arc<Reach>,
     now: Arc<Notify>,
     facts: watch::Receiver<Facts>,
     task: JoinHandle<()>,
@@ -110,23 +110,23 @@ impl Process {
             access: AccessLog::start(style).unwrap(),
         });
         let (live, now) = (Arc::new(Live::new(snapshot)), Arc::new(Notify::new()));
-        let room = Arc::new(Room::new(live.load().config.limits.connections));
-        let reach = Reach {
+        let connections = live.load().config.limits.connections;
+        let reach = Arc::new(Reach {
             live: live.clone(),
             telemetry: telemetry.clone(),
             readiness: Arc::new(Readiness::new()),
             clock,
             workers: 1,
-            rooms: vec![room.clone()],
+            rooms: [(); 3].map(|()| Room::new(connections)),
             status: status.clone(),
-        };
-        let reloader = Reloader::new(origin, &reading, reach);
+        });
+        let reloader = Reloader::new(origin, &reading, reach.clone());
         Process {
             live,
             telemetry,
-            room,
+            reach,
             facts: status.subscribe(),
-            task: tokio::spawn(reloader.run(now.clone())),
+            task: tokio::spawn(reloader.watch(now.clone())),
             now,
         }
     }

@@ -7,13 +7,14 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::support::gate::{Scratch, portcullis, said};
 use crate::support::mint::jwks;
 use crate::support::{
-    Answer, Connection, Gate, Recorder, Request, Rig, Setup, a1, a2, access, get,
+    Answer, Connection, Gate, PATIENCE, Recorder, Request, Rig, Setup, a1, a2, access, get,
 };
 
 fn text(setup: &Setup, rig: &Rig) -> String {
@@ -125,7 +126,7 @@ fn q01_q20_what_check_refuses_is_refused_while_running_in_the_same_words() {
     refuses(&rig, "a link to nothing");
     std::fs::remove_file(&path).unwrap();
     place(&rig.gate, &good);
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o0)).unwrap();
     // Root reads it all the same, and then it is good.
     if std::fs::read(&path).is_err() {
         refuses(&rig, "a file that can't be read");
@@ -416,4 +417,24 @@ fn limits_and_logs_follow_the_configuration() {
         .1;
     rig.gate.record(told.header("x-request-id").unwrap());
     assert!(!rig.gate.program.log().contains("never-told"));
+}
+
+#[test]
+fn the_log_changes_its_format_in_flight() {
+    let rig = Rig::standard();
+    let plain = text(&Setup::standard(), &rig).replace("\"json\"", "\"text\"");
+    place(&rig.gate, plain);
+    hang_up(&rig.gate);
+    let deadline = Instant::now() + PATIENCE;
+    while !rig
+        .gate
+        .program
+        .log()
+        .contains("INFO portcullis::reload: the configuration was reloaded")
+    {
+        assert!(Instant::now() < deadline, "{}", rig.gate.program.log());
+        std::thread::yield_now();
+    }
+    take(&rig.gate, &text(&Setup::standard(), &rig));
+    rig.control();
 }

@@ -1,3 +1,5 @@
+//! Room that grows and shrinks while places are taken.
+
 use super::Room;
 
 #[tokio::test]
@@ -5,7 +7,7 @@ async fn room_that_grows_is_there_at_once() {
     let room = Room::new(1);
     let first = room.places().try_acquire_owned().unwrap();
     assert!(room.places().try_acquire_owned().is_err());
-    room.resize(2);
+    tokio::spawn(room.resize(2));
     let second = room.places().try_acquire_owned().unwrap();
     drop((first, second));
     assert_eq!(room.places().available_permits(), 2);
@@ -18,7 +20,7 @@ async fn room_that_shrinks_closes_nothing_and_lets_nobody_in_until_enough_have_l
     let mut held: Vec<_> = (0..3)
         .map(|_| places.clone().try_acquire_owned().unwrap())
         .collect();
-    room.resize(1);
+    tokio::spawn(room.resize(1));
     tokio::task::yield_now().await;
     held.pop();
     assert!(
@@ -40,9 +42,9 @@ async fn room_that_shrinks_and_grows_again_is_what_it_was_told_last() {
     let held: Vec<_> = (0..4)
         .map(|_| places.clone().try_acquire_owned().unwrap())
         .collect();
-    room.resize(1);
+    tokio::spawn(room.resize(1));
     tokio::task::yield_now().await;
-    room.resize(6);
+    tokio::spawn(room.resize(6));
     drop(held);
     tokio::task::yield_now().await;
     assert_eq!(places.available_permits(), 6);

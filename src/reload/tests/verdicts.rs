@@ -88,10 +88,10 @@ async fn what_only_a_start_can_change_is_told_by_name_until_it_is_changed_back()
     ];
     assert_eq!(facts.restart, keys);
     assert_eq!(process.route(), "GET /two", "the rest is taken");
-    assert_eq!(process.room.places().available_permits(), 7);
+    assert_eq!(process.reach.rooms[0].places().available_permits(), 7);
     scratch.write("portcullis.toml", good);
     assert_eq!(process.taken().await.restart, [""; 0]);
-    assert_eq!(process.room.places().available_permits(), 10_000);
+    assert_eq!(process.reach.rooms[0].places().available_permits(), 10_000);
 }
 
 #[test]
@@ -128,4 +128,23 @@ fn a_text_that_came_through_a_pipe_is_kept() {
         let loaded = origin.load().unwrap();
         assert_eq!(&*loaded.config.routes[0].name, "GET /one");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_whose_tests_fail_is_refused() {
+    let (mut process, scratch) = Process::with("one");
+    let test = |expect: &str| {
+        let request = "request = \"GET /two\"";
+        format!("[tests]\n\"nobody may\" = {{ {request}, expect = \"{expect}\" }}\n")
+    };
+    let good = text(&scratch, "two");
+    scratch.write("portcullis.toml", format!("{good}{}", test("no_route")));
+    let faults = process.refused().await;
+    assert!(faults.contains("test \"nobody may\" fails"), "{faults}");
+    assert!(faults.ends_with("1 of 1 tests failed"), "{faults}");
+    scratch.write(
+        "portcullis.toml",
+        format!("{good}{}", test("missing_token")),
+    );
+    process.taken().await;
 }
