@@ -110,10 +110,7 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
     });
     let (drain, (halt, halted)) = (Drain::default(), watch::channel(false));
     let threads = start_workers(&shared, &sockets.gate, &drain, &halted)?;
-    let listeners = {
-        let _entered = control.enter();
-        sockets.operators(&shared.rooms)?
-    };
+    let listeners = sockets.operators(&control, &shared.rooms)?;
     let running = Running {
         gate: sockets.gate.address(),
         gate_address: sockets.gate.tcp_address(),
@@ -167,8 +164,13 @@ impl Sockets {
         })
     }
 
-    /// The acceptors of those that are for operators, on the current runtime.
-    fn operators(&self, [_, admin, probes]: &[Room; 3]) -> io::Result<Vec<(Kind, Acceptor)>> {
+    /// The acceptors of those that are for operators.
+    fn operators(
+        &self,
+        control: &Runtime,
+        [_, admin, probes]: &[Room; 3],
+    ) -> io::Result<Vec<(Kind, Acceptor)>> {
+        let _entered = control.enter();
         let mut listeners = vec![(Kind::Admin, self.admin.acceptor(admin.places())?)];
         if let Some(bound) = &self.probes {
             listeners.push((Kind::Probes, bound.acceptor(probes.places())?));

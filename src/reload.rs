@@ -212,7 +212,7 @@ impl Reloader {
 
 /// Nothing that this does is seen from outside.
 fn attempt(origin: &Origin, old: &Snapshot, workers: usize, clock: &Clock) -> Attempt {
-    let reading = Reading::default();
+    let reading = Reading::again();
     let read = |path: &std::path::Path| reading.read(path);
     let mut named = Vec::new();
     let outcome = match origin.load_from(&reading) {

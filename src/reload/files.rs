@@ -32,11 +32,21 @@ pub(super) type Sighting = BTreeMap<PathBuf, Print>;
 #[derive(Default)]
 pub struct Reading {
     files: RefCell<BTreeMap<PathBuf, Contents>>,
+    again: bool,
 }
 
 type Contents = Result<Zeroizing<Vec<u8>>, io::ErrorKind>;
 
 impl Reading {
+    /// A further reading. What is no regular file (a pipe, as of `<(…)`) had its contents read by the first one, and to
+    /// open it is to wait for its other end: here it can't be read.
+    pub(super) fn again() -> Reading {
+        Reading {
+            again: true,
+            ..Reading::default()
+        }
+    }
+
     /// The contents of a file, cut off after one byte more than a configuration may have.
     pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let mut files = self.files.borrow_mut();
@@ -46,7 +56,10 @@ impl Reading {
                 Err(kind) => Err((*kind).into()),
             };
         }
-        let read = read(path);
+        let read = match self.again && is_stream(path) {
+            true => Err(io::ErrorKind::Unsupported.into()),
+            false => read(path),
+        };
         let kept = match &read {
             Ok(bytes) => Ok(Zeroizing::new(bytes.clone())),
             Err(error) => Err(error.kind()),
@@ -55,7 +68,8 @@ impl Reading {
         read
     }
 
-    /// What the files were. Of `named` those count too that were never asked for, as they are now.
+    /// What the files were. Of `named` those count too that were never asked for, as they are now. What the
+    /// first reading had from a pipe is not watched.
     pub(super) fn sighting(&self, named: &[PathBuf]) -> Sighting {
         let files = self.files.borrow();
         let read = files.iter().map(|(path, read)| {
@@ -67,24 +81,29 @@ impl Reading {
         });
         let unread = named.iter().filter(|path| !files.contains_key(*path));
         read.chain(unread.map(|path| (path.clone(), print(path))))
+            .filter(|(path, _)| self.again || !is_stream(path))
             .collect()
     }
 }
 
-/// What a file is now. Opens regular files alone: to open a pipe is to wait for its other end.
+/// What a file is now.
 pub(super) fn print(path: &Path) -> Print {
-    let contents =
-        std::fs::metadata(path).and_then(|found| match found.is_file() || found.is_dir() {
-            true => read(path),
-            false => Err(io::ErrorKind::Unsupported.into()),
-        });
-    match contents {
-        Ok(bytes) => Print::Contents(sha256(&Zeroizing::new(bytes))),
-        Err(error) => Print::Fault(error.kind()),
+    match is_stream(path) {
+        true => Print::Fault(io::ErrorKind::Unsupported),
+        false => match read(path) {
+            Ok(bytes) => Print::Contents(sha256(&Zeroizing::new(bytes))),
+            Err(error) => Print::Fault(error.kind()),
+        },
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// Whether this is something that gives its contents once: a pipe, a terminal, a socket.
+pub(super) fn is_stream(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// The contents, cut off after one byte more than is ever needed.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?
         .take(LARGEST as u64 + 1)

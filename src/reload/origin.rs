@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::files::{LARGEST, Reading};
+use super::files::{self, LARGEST, Reading};
 use crate::config::{self, Config, Faults, Surroundings};
 
 /// The value of an environment variable.
@@ -50,12 +50,16 @@ impl Origin {
     /// that is taken now.
     pub fn file(path: PathBuf, env: Env) -> Origin {
         let name = path.display().to_string();
-        let is_stream =
-            std::fs::metadata(&path).is_ok_and(|file| !file.is_file() && !file.is_dir());
-        let text = match is_stream.then(|| std::fs::read_to_string(&path)) {
-            Some(Ok(text)) => Text::Fixed(text),
-            _ => Text::File(path),
+        let whole = |bytes: Vec<u8>| {
+            String::from_utf8(bytes)
+                .ok()
+                .filter(|text| text.len() <= LARGEST)
         };
+        let text = match files::is_stream(&path) {
+            true => files::read(&path).ok().and_then(whole),
+            false => None,
+        };
+        let text = text.map_or(Text::File(path), Text::Fixed);
         Origin { name, text, env }
     }
 

@@ -118,10 +118,10 @@ fn of_an_endless_file_no_more_is_read_than_is_needed_to_refuse_it() {
 fn a_text_that_came_through_a_pipe_is_kept() {
     let scratch = Scratch::new();
     scratch.write("keys.json", keys(&[mint::a1()]));
+    use std::os::fd::AsRawFd as _;
     let (reader, writer) = std::io::pipe().unwrap();
     std::io::Write::write_all(&mut &writer, text(&scratch, "one").as_bytes()).unwrap();
     drop(writer);
-    use std::os::fd::AsRawFd as _;
     let path = format!("/proc/self/fd/{}", reader.as_raw_fd());
     let origin = super::super::Origin::file(path.into(), |_| None);
     for _ in 0..2 {
@@ -146,5 +146,19 @@ async fn a_configuration_whose_tests_fail_is_refused() {
         "portcullis.toml",
         format!("{good}{}", test("missing_token")),
     );
+    process.taken().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_became_a_pipe_is_not_waited_for() {
+    let (mut process, scratch) = Process::with("one");
+    let path = scratch.path("portcullis.toml");
+    std::fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    process.now.notify_one();
+    assert!(process.refused().await.contains("can't read"));
+    std::fs::remove_file(&path).unwrap();
+    scratch.write("portcullis.toml", text(&scratch, "two"));
     process.taken().await;
 }
