@@ -188,7 +188,7 @@ fn a_required_header() {
              ✓ acr loa:2, has loa:2
              ✓ sign-in at most 900 s ago, is 60 s
              ✗ a value for the identity header x-email
-    answer   403 claim_mismatch: The token lacks a claim that the service behind this route needs.
+    answer   403 claim_mismatch: the token lacks a claim that the service behind this route needs
     "#);
 }
 
