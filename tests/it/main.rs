@@ -11,6 +11,7 @@ mod answers;
 mod claims;
 mod commands;
 mod explain;
+mod framing;
 mod headers;
 mod keys;
 mod paths;
