@@ -160,7 +160,7 @@ fn requirement(requirement: &Requirement) -> String {
             format!("({})", rules.join(" or "))
         }
         Requirement::Acr(accepted) => list("acr", accepted),
-        Requirement::MaxAge(age) => format!("signed in at most {age:?} ago"),
+        Requirement::MaxAge(age) => format!("signed in at most {} s ago", age.as_secs()),
     }
 }
 

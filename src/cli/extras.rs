@@ -17,10 +17,14 @@ pub(super) struct Completions {
 
 /// Prints a completion script.
 pub(super) fn completions(arguments: &Completions) -> ExitCode {
+    print(&script(arguments.shell))
+}
+
+fn script(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     let mut command = super::Arguments::command();
-    clap_complete::generate(arguments.shell, &mut command, "portcullis", &mut script);
-    print(&script)
+    clap_complete::generate(shell, &mut command, "portcullis", &mut script);
+    script
 }
 
 /// Prints the manual: a page for the program, and one after it for each command.
@@ -50,3 +54,6 @@ fn print(text: &[u8]) -> ExitCode {
         Err(_) => ExitCode::from(FAILED),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,13 +123,13 @@ pub struct TokenSeen {
     pub client_id: Option<String>,
     /// Who it speaks for.
     pub sub: Option<String>,
-    /// Seconds until it expires.
+    /// Seconds until it expires; negative when it has. Of a refused token unverified.
     pub expires_in: Option<i64>,
     /// Its scopes.
     pub scopes: Vec<String>,
     /// Its groups.
     pub groups: Vec<String>,
-    /// What a refused one says of itself, unverified: of `iss`, `token_use`, `client_id`, `aud`, `exp` what is there.
+    /// What a refused one says of itself, unverified: of `iss`, `token_use`, `client_id`, `aud` what is there.
     pub says: Map<String, Value>,
 }
 
@@ -203,8 +203,17 @@ pub struct RefusalSeen {
     pub reason: Reason,
     /// The sentence that the client reads.
     pub detail: String,
-    /// What the answer says would do: `scope`, `acr_values`, `max_age`, `allow` or `retry_after`, and its value.
-    pub hint: Option<(&'static str, String)>,
+    /// What the answer says would do.
+    pub hint: Option<HintSeen>,
+}
+
+/// What an answer carries beside its sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HintSeen {
+    /// `scope`, `acr_values`, `max_age`, `allow` or `retry_after`.
+    pub name: &'static str,
+    /// As in the answer.
+    pub value: String,
 }
 
 /// Decides on `asked` at `now` and tells how.

@@ -10,7 +10,7 @@ use crate::config::fault::Fault;
 use crate::config::model::{Expect, PolicyTest};
 use crate::config::raw::Value;
 use crate::config::raw::item::Item;
-use crate::config::raw::table::Table;
+use crate::config::raw::table::{Table, nearest};
 use crate::policy::explain::Asked;
 use crate::reason::Reason;
 use crate::token::claims::Claims;
@@ -79,15 +79,32 @@ fn request(item: Item<'_>) -> Option<(String, String)> {
 /// `"allow"`, or a reason that a head, a route, a token or a rule can be refused for.
 fn expect(item: Item<'_>) -> Option<Expect> {
     let decided = |reason: &Reason| matches!(reason.status(), 400 | 401 | 403 | 405);
-    let refusals = Reason::ALL
-        .into_iter()
-        .filter(decided)
-        .map(|reason| (reason.as_str(), Expect::Refuse(reason)));
-    let words: Vec<_> = std::iter::once(("allow", Expect::Allow))
-        .chain(refusals)
+    let text = item.string()?;
+    if text == ALLOW {
+        return Some(Expect::Allow);
+    }
+    let known = Reason::parse(text);
+    if let Some(reason) = known.filter(decided) {
+        return Some(Expect::Refuse(reason));
+    }
+    let words: Vec<&str> = std::iter::once(ALLOW)
+        .chain(Reason::ALL.into_iter().filter(decided).map(Reason::as_str))
         .collect();
-    item.one_of(&words)
+    let fault = Fault::at(
+        item.span(),
+        "`expect` has an unknown value",
+        "expected \"allow\", or the reason of a refusal such as \"missing_token\"",
+    );
+    item.tell(match (known, nearest(text, &words)) {
+        (Some(_), _) => {
+            fault.with_help("this comes of forwarding a request, and a test forwards nothing")
+        }
+        (None, Some(near)) => fault.with_help(format!("did you mean \"{near}\"?")),
+        (None, None) => fault,
+    })
 }
+
+const ALLOW: &str = "allow";
 
 fn seconds(item: Item<'_>) -> Option<f64> {
     match item.node.value {

@@ -4,7 +4,9 @@ use std::fmt::{self, Display, Write as _};
 
 use serde_json::Value;
 
-use super::{Answer, Check, Explanation, Outcome, RefusalSeen, RouteSeen, TokenSeen, TokenState};
+use super::{
+    Answer, Check, Explanation, HintSeen, Outcome, RefusalSeen, RouteSeen, TokenSeen, TokenState,
+};
 
 impl Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,7 +68,7 @@ fn token(token: &TokenSeen) -> String {
     let mut facts = vec![match token.state {
         TokenState::Unread => "not looked at".to_owned(),
         TokenState::Absent => "none".to_owned(),
-        TokenState::Refused => "not good".to_owned(),
+        TokenState::Refused => "refused".to_owned(),
         TokenState::Verified => "verified".to_owned(),
         TokenState::Claims => "claims alone, no signature seen".to_owned(),
     }];
@@ -83,8 +85,10 @@ fn token(token: &TokenSeen) -> String {
     fact("kind", token.kind);
     fact("client", token.client_id.as_deref());
     fact("sub", token.sub.as_deref());
-    if let Some(seconds) = token.expires_in {
-        facts.push(format!("expires in {seconds} s"));
+    match token.expires_in {
+        Some(seconds @ 0..) => facts.push(format!("expires in {seconds} s")),
+        Some(seconds) => facts.push(format!("expired {} s ago", seconds.unsigned_abs())),
+        None => {}
     }
     let mut text = facts.join(", ");
     if token.pool.is_some() {
@@ -185,7 +189,7 @@ fn refused(refusal: &RefusalSeen) -> String {
         hint,
     } = refusal;
     let mut text = format!("{status} {reason}: {detail}");
-    if let Some((name, value)) = hint {
+    if let Some(HintSeen { name, value }) = hint {
         text.push_str(&format!("\n{name}: {value}"));
     }
     text
@@ -200,7 +204,7 @@ fn joined(value: &Value, word: &str) -> String {
 }
 
 /// A value as short as it can be told: strings bare unless that is unclear, lists with blanks between.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) if text.is_empty() || text.contains([' ', '"']) || is_json(text) => {
             safe(&value.to_string())
@@ -217,7 +221,7 @@ fn is_json(text: &str) -> bool {
 }
 
 /// Text that does nothing to a terminal: control characters and what changes the direction of writing are escaped.
-fn safe(text: &str) -> String {
+pub(super) fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for char in text.chars() {
         match char {

@@ -10,14 +10,14 @@ use serde_json::{Map, Value, json};
 use super::judge::Judge;
 use super::request::Arrived;
 use super::{
-    Answer, Asked, Check, Explanation, HeaderSeen, Names, Outcome, RefusalSeen, RequestSeen,
-    RouteSeen, Shown, TokenSeen, TokenState,
+    Answer, Asked, Check, Explanation, HeaderSeen, HintSeen, Names, Outcome, RefusalSeen,
+    RequestSeen, RouteSeen, Shown, TokenSeen, TokenState,
 };
 use crate::clock::Timestamp;
 use crate::identity::{self, Overrides};
 use crate::policy::path;
 use crate::policy::permit::{Policy, Rehearsal};
-use crate::policy::route::{Access, Pattern, Route, Segment};
+use crate::policy::route::{self, Access, Found, Pattern, Route, Segment};
 use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
 use crate::token::Principal;
@@ -26,7 +26,7 @@ use crate::token::find::{self, Place};
 use crate::token::trust::TokenUse;
 
 /// Claims that tell whose token it is, were it good.
-const TELLING: [&str; 5] = ["iss", "token_use", "client_id", "aud", "exp"];
+const TELLING: [&str; 4] = ["iss", "token_use", "client_id", "aud"];
 
 /// A decision, and all that it was made from.
 pub(super) struct Walk<'a> {
@@ -97,6 +97,25 @@ impl Walk<'_> {
             .unwrap_or_default()
     }
 
+    /// A route of the pattern that does not take the method.
+    fn other_methods(&self) -> Option<&str> {
+        let Hint::Allow(methods) = &self.rehearsal.refusal()?.hint else {
+            return None;
+        };
+        let method = methods.split(", ").next()?;
+        let host = self.arrived.headers.get(header::HOST)?.to_str().ok()?;
+        let host = route::normalise_host(host)?;
+        let (table, routes) = (&self.policy.table, &self.policy.routes);
+        let readings = path::read(self.arrived.uri.path(), table.admitted()).ok()?;
+        match table.find(routes, method, &host, &readings) {
+            Found::Route(index) => routes
+                .get(index)
+                .filter(|route| !route.pattern.methods.is_empty())
+                .map(|route| &*route.name),
+            _ => None,
+        }
+    }
+
     /// Whether the decision came to look for a token at all.
     fn looks_at_token(&self) -> bool {
         let route = self.rehearsal.route();
@@ -137,14 +156,17 @@ impl Walk<'_> {
         if matches!(why, None | Some(Reason::MissingToken)) {
             return TokenSeen::of_state(TokenState::Absent);
         }
-        let says = match (self.shown, &found) {
-            (Shown::Claims(claims, _), _) => telling(claims),
-            (Shown::Token(..), Some(found)) => says(&found.token),
-            _ => Map::new(),
+        let claims = match (self.shown, &found) {
+            (Shown::Claims(claims, _), _) => Some(claims.clone()),
+            (Shown::Token(..), Some(found)) => unverified(&found.token),
+            (Shown::Token(..), None) => None,
         };
+        let claims = claims.unwrap_or_default();
+        let expires = claims.as_map().get("exp").and_then(Value::as_f64);
         TokenSeen {
             place,
-            says,
+            expires_in: expires.map(|expires| (expires - self.now) as i64),
+            says: telling(&claims),
             ..TokenSeen::of_state(TokenState::Refused)
         }
     }
@@ -246,6 +268,11 @@ impl Walk<'_> {
                 "this is a CORS preflight: it is matched by the method it asks for".to_owned(),
             );
         }
+        if let Some(name) = self.other_methods() {
+            notes.push(format!(
+                "the most specific pattern decides: it is that of \"{name}\""
+            ));
+        }
         let overrides = &identity::METHOD_OVERRIDES;
         let forwarded = self.rehearsal.refusal().is_none();
         if forwarded && (overrides.iter()).any(|name| self.arrived.headers.contains_key(*name)) {
@@ -302,17 +329,21 @@ impl Answer {
 
 impl RefusalSeen {
     fn of(refusal: &Refusal) -> RefusalSeen {
+        let hint = |name, value: &str| {
+            let value = value.to_owned();
+            Some(HintSeen { name, value })
+        };
         RefusalSeen {
             status: refusal.reason.status(),
             reason: refusal.reason,
             detail: refusal.detail.to_string(),
             hint: match &refusal.hint {
                 Hint::None => None,
-                Hint::Scope(scopes) => Some(("scope", scopes.clone())),
-                Hint::AcrValues(values) => Some(("acr_values", values.clone())),
-                Hint::MaxAge(age) => Some(("max_age", age.as_secs().to_string())),
-                Hint::Allow(methods) => Some(("allow", methods.clone())),
-                Hint::RetryAfter(wait) => Some(("retry_after", wait.as_secs().to_string())),
+                Hint::Scope(scopes) => hint("scope", scopes),
+                Hint::AcrValues(values) => hint("acr_values", values),
+                Hint::MaxAge(age) => hint("max_age", &age.as_secs().to_string()),
+                Hint::Allow(methods) => hint("allow", methods),
+                Hint::RetryAfter(wait) => hint("retry_after", &wait.as_secs().to_string()),
             },
         }
     }
@@ -340,11 +371,9 @@ pub(super) const fn use_word(token_use: TokenUse) -> &'static str {
 }
 
 /// What a token says of itself, with nothing verified.
-fn says(token: &str) -> Map<String, Value> {
-    let payload = token.split('.').nth(1);
-    let payload = payload.and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
-    let claims = payload.and_then(|payload| Claims::parse(&payload).ok());
-    claims.as_ref().map(telling).unwrap_or_default()
+fn unverified(token: &str) -> Option<Claims> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    Claims::parse(&payload).ok()
 }
 
 fn telling(claims: &Claims) -> Map<String, Value> {
