@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use crate::clock::Clock;
 use crate::config::model::Config;
 use crate::identity::Reserved;
+use crate::net::client_tls::TlsFault;
 use crate::policy::permit::Policy;
 use crate::policy::route::RouteTable;
 use crate::pool::keyring::{KeyRing, KeyRings};
@@ -55,6 +56,9 @@ pub enum BuildFault {
     /// Its routes collide; `check` tells which.
     #[error("two routes can't be told apart")]
     Routes,
+    /// An upstream's TLS can't be set up.
+    #[error("upstream {0}: {1}")]
+    Upstream(String, TlsFault),
     /// Keys can't be had from a file, or fetching can't be set up.
     #[error("{0}")]
     Keys(String),
@@ -96,8 +100,12 @@ impl Snapshot {
             upstreams: config
                 .upstreams
                 .iter()
-                .map(|settings| Arc::new(Upstream::new(settings.clone(), workers)))
-                .collect(),
+                .map(|settings| {
+                    Upstream::new(settings.clone(), workers)
+                        .map(Arc::new)
+                        .map_err(|fault| BuildFault::Upstream(settings.name.clone(), fault))
+                })
+                .collect::<Result<_, _>>()?,
             config: Arc::new(config),
         })
     }

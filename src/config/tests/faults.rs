@@ -476,10 +476,6 @@ fn what_this_version_lacks_is_told_and_never_ignored() {
     assert_snapshot!(refused(
         r#"[server]
 tls = { cert_file = "/c", key_file = "/k" }
-[upstream]
-url = "https://127.0.0.1:3000"
-http2 = true
-tls = { ca_file = "/c" }
 [tests]
 "a" = { request = "GET /", expect = "allow" }
 [credentials.billing]
