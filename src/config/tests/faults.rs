@@ -500,79 +500,61 @@ X-San = "@tls.san"
     5 | tls = { cert_file = "/c", key_file = "/k" }
       | ^^^ not available in this version
 
-    error: an upstream over https is not available in this version
-     --> portcullis.toml:7:7
-      |
-    7 | url = "https://127.0.0.1:3000"
-      |       ^^^^^^^^^^^^^^^^^^^^^^^^ not available in this version
-
-    error: HTTP/2 to an upstream is not available in this version
-     --> portcullis.toml:8:9
-      |
-    8 | http2 = true
-      |         ^^^^ not available in this version
-
-    error: TLS to an upstream (`tls`) is not available in this version
-     --> portcullis.toml:9:1
-      |
-    9 | tls = { ca_file = "/c" }
-      | ^^^ not available in this version
-
     error: `[tests]` is not available in this version
-      --> portcullis.toml:10:2
-       |
-    10 | [tests]
-       |  ^^^^^ not available in this version
+     --> portcullis.toml:6:2
+      |
+    6 | [tests]
+      |  ^^^^^ not available in this version
 
     error: `[credentials]` is not available in this version
-      --> portcullis.toml:12:2
-       |
-    12 | [credentials.billing]
-       |  ^^^^^^^^^^^ not available in this version
+     --> portcullis.toml:8:2
+      |
+    8 | [credentials.billing]
+      |  ^^^^^^^^^^^ not available in this version
 
     error: `[outbound]` is not available in this version
-      --> portcullis.toml:14:2
+      --> portcullis.toml:10:2
        |
-    14 | [outbound.inventory]
+    10 | [outbound.inventory]
        |  ^^^^^^^^ not available in this version
 
     error: `[login]` is not available in this version
-      --> portcullis.toml:16:2
+      --> portcullis.toml:12:2
        |
-    16 | [login]
+    12 | [login]
        |  ^^^^^ not available in this version
 
     error: `otlp_endpoint` is not available in this version
-      --> portcullis.toml:19:1
+      --> portcullis.toml:15:1
        |
-    19 | otlp_endpoint = "http://127.0.0.1:4318"
+    15 | otlp_endpoint = "http://127.0.0.1:4318"
        | ^^^^^^^^^^^^^ not available in this version
 
     error: an `@tls` fact is not available in this version
-      --> portcullis.toml:21:9
+      --> portcullis.toml:17:9
        |
-    21 | X-San = "@tls.san"
+    17 | X-San = "@tls.san"
        |         ^^^^^^^^^^ not available in this version
 
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:23:18
+      --> portcullis.toml:19:18
        |
-    23 | "/a" = { login = true }
+    19 | "/a" = { login = true }
        |                  ^^^^ not available in this version
 
     error: `client_cert` is not available in this version
-      --> portcullis.toml:24:10
+      --> portcullis.toml:20:10
        |
-    24 | "/b" = { client_cert = { san = ["x"] } }
+    20 | "/b" = { client_cert = { san = ["x"] } }
        |          ^^^^^^^^^^^ not available in this version
 
     error: `access = "certificate"` is not available in this version
-      --> portcullis.toml:25:19
+      --> portcullis.toml:21:19
        |
-    25 | "/c" = { access = "certificate" }
+    21 | "/c" = { access = "certificate" }
        |                   ^^^^^^^^^^^^^ not available in this version
 
-    portcullis.toml: 13 faults
+    portcullis.toml: 10 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");
