@@ -12,12 +12,11 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::ANSWER_HEAD_BYTES;
 use crate::net::dial::Stream;
 
-/// Bytes before the head of an answer is whole. A head and the body read with it stay below hyper's buffer, and as much again
-/// is left for interim answers.
-const PRELUDE_BYTES: u64 = 2 * ANSWER_HEAD_BYTES as u64;
+/// Bytes before the head of an answer is known to be whole. Far more than a head, and the part of a body that is read with it
+/// before anyone can say so; what else comes in such numbers is interim answers.
+const PRELUDE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Counts the bytes of an answer until its head is there. Ordering between threads comes with the answer itself.
 #[derive(Default)]

@@ -84,6 +84,7 @@ impl Upstream {
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(self.settings.header_case == HeaderCase::Title)
             .max_buf_size(ANSWER_HEAD_BYTES)
+            .max_header_size(ANSWER_HEAD_BYTES)
             .handshake(TokioIo::new(Link::new(stream, gauge.clone(), slot)))
             .await?;
         // Its end is seen by whoever uses the sender.
