@@ -2,6 +2,7 @@
 
 mod connections;
 mod framing;
+mod stub;
 mod tls;
 mod websocket;
 
