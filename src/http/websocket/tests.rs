@@ -1,3 +1,5 @@
+//! Which handshakes are one, and where frames end.
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use proptest::prelude::*;
 
