@@ -9,6 +9,7 @@ pub mod client_tls;
 pub mod conn;
 pub mod dial;
 pub mod listen;
+pub mod room;
 pub mod scan;
 pub mod socket;
 pub mod wire;
