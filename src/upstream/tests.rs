@@ -1,13 +1,16 @@
 //! Exchanges over HTTP/2 that no HTTP/1.1 client could see whole.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
@@ -75,7 +78,7 @@ async fn server(header: (&'static str, &'static str)) -> (u16, Arc<std::sync::Mu
                 Ok::<_, Infallible>(answer)
             });
             tokio::spawn(
-                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                http2::Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(stream), service),
             );
         }
@@ -137,4 +140,41 @@ async fn q07_an_upstream_that_speaks_http_1_to_http_2_gives_no_valid_answer() {
     });
     let answer = ask(&upstream(port, |_| {}), &Pins::default()).await;
     assert!(matches!(answer, Err(SendFault::Protocol(_))));
+}
+
+/// A body that breaks off after its first words.
+struct Cut(bool);
+
+impl Body for Cut {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        match std::mem::replace(&mut self.0, true) {
+            false => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"some"))))),
+            true => Poll::Ready(Some(Err(std::io::ErrorKind::Other.into()))),
+        }
+    }
+}
+
+#[tokio::test]
+async fn q08_an_answer_cut_over_http_2_is_never_made_whole() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = service_fn(|_: Request<Incoming>| async {
+            Ok::<_, Infallible>(Response::new(Cut(false)))
+        });
+        http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), service)
+            .await
+    });
+    let answer = ask(&upstream(port, |_| {}), &Pins::default())
+        .await
+        .unwrap();
+    assert!(answer.into_body().collect().await.is_err());
 }
