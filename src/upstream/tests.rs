@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -142,8 +143,11 @@ async fn q07_an_upstream_that_speaks_http_1_to_http_2_gives_no_valid_answer() {
     assert!(matches!(answer, Err(SendFault::Protocol(_))));
 }
 
-/// A body that breaks off after its first words.
-struct Cut(bool);
+/// A body that breaks off after its first words, once it is told to.
+struct Cut {
+    said: bool,
+    told: Arc<AtomicBool>,
+}
 
 impl Body for Cut {
     type Data = Bytes;
@@ -151,12 +155,16 @@ impl Body for Cut {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        match std::mem::replace(&mut self.0, true) {
-            false => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"some"))))),
-            true => Poll::Ready(Some(Err(std::io::ErrorKind::Other.into()))),
+        if !std::mem::replace(&mut self.said, true) {
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"some")))));
         }
+        if !self.told.load(Ordering::Relaxed) {
+            cx.waker().wake_by_ref(); // asked again after everybody else had a turn
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(std::io::ErrorKind::Other.into())))
     }
 }
 
@@ -164,10 +172,13 @@ impl Body for Cut {
 async fn q08_an_answer_cut_over_http_2_is_never_made_whole() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
+    let told = Arc::new(AtomicBool::new(false));
+    let cut = told.clone();
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let service = service_fn(|_: Request<Incoming>| async {
-            Ok::<_, Infallible>(Response::new(Cut(false)))
+        let service = service_fn(|_: Request<Incoming>| {
+            let (said, told) = (false, cut.clone());
+            async move { Ok::<_, Infallible>(Response::new(Cut { said, told })) }
         });
         http2::Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(stream), service)
@@ -176,5 +187,7 @@ async fn q08_an_answer_cut_over_http_2_is_never_made_whole() {
     let answer = ask(&upstream(port, |_| {}), &Pins::default())
         .await
         .unwrap();
+    // Not before the head has come: a reset that overtakes it would be no answer at all.
+    told.store(true, Ordering::Relaxed);
     assert!(answer.into_body().collect().await.is_err());
 }
