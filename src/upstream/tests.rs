@@ -173,8 +173,8 @@ async fn q08_an_answer_cut_over_http_2_is_never_made_whole() {
             .serve_connection(TokioIo::new(stream), service)
             .await
     });
-    let answer = ask(&upstream(port, |_| {}), &Pins::default())
-        .await
-        .unwrap();
-    assert!(answer.into_body().collect().await.is_err());
+    // The reset may overtake the head, and then there is no answer at all.
+    if let Ok(answer) = ask(&upstream(port, |_| {}), &Pins::default()).await {
+        assert!(answer.into_body().collect().await.is_err());
+    }
 }
