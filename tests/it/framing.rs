@@ -414,7 +414,7 @@ fn s17_bytes_behind_an_answer_are_nobodys_answer() {
 }
 
 #[test]
-fn s18_only_what_changes_nothing_is_sent_again_and_only_once() {
+fn s18_only_what_changes_nothing_is_sent_again_and_once() {
     let rig = rig();
     let gone = |request: &Request| {
         // A connection that has been used before: the upstream hangs up on the next request over it.
