@@ -22,6 +22,14 @@ impl Alarm {
         self.due = Instant::now().checked_add(after);
     }
 
+    /// Rings `after` from now, or never.
+    pub fn set_or_clear(&mut self, after: Option<Duration>) {
+        match after {
+            Some(after) => self.set(after),
+            None => self.clear(),
+        }
+    }
+
     /// Never rings.
     pub fn clear(&mut self) {
         self.due = None;
