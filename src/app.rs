@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::admin::{self, Admin, Kind};
@@ -21,7 +22,8 @@ use crate::drain::{Drain, Phase, Watch};
 use crate::fetch::Fetcher;
 use crate::gate::{self, Gate};
 use crate::net::conn;
-use crate::net::listen::{Acceptor, Bound};
+use crate::net::listen::{Accepted, Acceptor, Bound};
+use crate::net::tls::Reloaded;
 use crate::net::wire::{FinalAnswer, WireLimits};
 use crate::pool::refresh::PoolTask;
 use crate::ready::Readiness;
@@ -30,6 +32,9 @@ use crate::telemetry::{AccessLog, Metrics, Telemetry, logs};
 
 /// How often a worker looks for connections to upstreams that have been idle for too long.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// How often the files of the gate's certificates are looked at; a change is taken at the second look.
+const CERTIFICATES: Duration = Duration::from_secs(1);
 
 /// Why the process could not start.
 #[derive(Debug, thiserror::Error)]
@@ -242,31 +247,34 @@ fn run_worker(
 }
 
 /// The gate's accept loop on one worker.
-async fn accept(gate: Arc<Gate>, shared: Arc<Shared>, acceptor: Acceptor, mut watch: Watch) {
+async fn accept(gate: Arc<Gate>, shared: Arc<Shared>, acceptor: Acceptor, watch: Watch) {
     let limits = wire_limits(&shared.limits);
     let telemetry = shared.telemetry.clone();
     let answer: FinalAnswer = Arc::new(move |reason| gate::final_answer(&telemetry, reason));
-    loop {
-        let accepted = tokio::select! {
-            accepted = acceptor.accept() => accepted,
-            () = watch.reached(Phase::Closed) => return,
-        };
+    let mut closed = watch.clone();
+    let serve = |accepted: Accepted| {
         let (gate, drain, answer) = (gate.clone(), watch.clone(), answer.clone());
         let open = Open::count(&shared.telemetry, gate::LISTENER);
         tokio::spawn(async move {
             let (_open, _room) = (open, accepted.room);
-            let service = |arrival| gate::serve(&gate, arrival);
-            conn::serve(
-                accepted.socket,
-                accepted.client,
-                limits,
-                answer,
-                drain,
-                service,
-            )
-            .await;
+            let certificates = gate.live.load().certificates.clone();
+            let security = certificates.map(|certificates| certificates.config());
+            let service = move |arrival| {
+                let gate = gate.clone();
+                async move { gate::serve(&gate, arrival).await }
+            };
+            let (socket, client) = (accepted.socket, accepted.client);
+            conn::serve_any(socket, client, security, limits, answer, drain, service).await;
         });
+    };
+    loop {
+        tokio::select! {
+            accepted = acceptor.accept() => serve(accepted),
+            () = closed.reached(Phase::Closed) => break,
+        }
     }
+    // Whom the kernel has already told that they are connected.
+    acceptor.last().into_iter().for_each(serve);
 }
 
 fn wire_limits(limits: &Limits) -> WireLimits {
@@ -274,6 +282,7 @@ fn wire_limits(limits: &Limits) -> WireLimits {
         header_bytes: limits.header_bytes,
         header_timeout: limits.header_timeout,
         idle_timeout: limits.idle_timeout,
+        stall_timeout: limits.body_timeout,
     }
 }
 
@@ -318,10 +327,15 @@ async fn run_control(
     for (kind, acceptor) in listeners {
         tokio::spawn(accept_admin(admin.clone(), kind, acceptor, shared.clone()));
     }
+    tokio::spawn(watch_certificates(
+        shared.live.clone(),
+        shared.clock.clone(),
+    ));
     let server = &snapshot.config.server;
+    let mut signals = Signals::new();
     tokio::select! {
         () = stop.notified() => {}
-        () = signalled() => {}
+        () = signals.next() => {}
     }
     tracing::info!("draining: not ready any more, requests in flight may finish");
     shared.readiness.drain();
@@ -331,28 +345,56 @@ async fn run_control(
         drain.enter(Phase::Closed);
         drain.wait().await;
     };
-    if tokio::time::timeout(server.drain_timeout.max(server.drain_delay), finish)
-        .await
-        .is_err()
-    {
-        tracing::warn!("requests were still in flight when the time to drain was over");
+    let limit = tokio::time::sleep(server.drain_timeout.max(server.drain_delay));
+    tokio::select! {
+        () = finish => {}
+        () = limit => {
+            tracing::warn!("requests were still in flight when the time to drain was over");
+        }
+        () = stop.notified() => tracing::warn!("told twice to stop: draining is cut short"),
+        () = signals.next() => tracing::warn!("told twice to stop: draining is cut short"),
     }
     tracing::info!("stopped");
 }
 
-/// Waits for SIGTERM or SIGINT.
-async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        tracing::warn!("signals can't be heard here");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT.
+struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    fn new() -> Signals {
+        let heard = |kind| signal(kind).ok();
+        let both = heard(SignalKind::terminate()).zip(heard(SignalKind::interrupt()));
+        if both.is_none() {
+            tracing::warn!("signals can't be heard here");
+        }
+        Signals(both)
+    }
+
+    /// Waits for the next of them.
+    async fn next(&mut self) {
+        let Some((terminate, interrupt)) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+}
+
+/// Looks at the gate's certificates again and again: what they are renewed by asks nobody.
+async fn watch_certificates(live: Arc<Live>, clock: Clock) {
+    let mut tick = tokio::time::interval(CERTIFICATES);
+    loop {
+        tick.tick().await;
+        let Some(certificates) = live.load().certificates.clone() else {
+            continue;
+        };
+        match certificates.reload(&|path| std::fs::read(path), clock.now()) {
+            Ok(Reloaded::Unchanged) => {}
+            Ok(Reloaded::Changed) => tracing::info!("the gate's certificates were renewed"),
+            Err(fault) => tracing::warn!(%fault, "the gate's certificates stay as they were"),
+        }
     }
 }
 

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response, Version, header};
 use http_body::Body as _;
 
 use crate::clock::Clock;
 use crate::http::{browser, forwarded, problem};
+use crate::identity::ClientCertificate;
 use crate::net::conn::Arrival;
 use crate::policy::permit::{Head, Permit};
 use crate::policy::{Admission, admit};
@@ -40,6 +41,30 @@ pub struct Gate {
     pub worker: usize,
 }
 
+/// What the connection has shown of a request beside its head.
+struct Seen<'a> {
+    /// Whether its target had a `#`.
+    fragment: bool,
+    /// Whether a body follows.
+    has_body: bool,
+    /// `http` or `https`.
+    scheme: &'static str,
+    /// The client's certificate, verified.
+    certificate: Option<&'a ClientCertificate>,
+}
+
+/// Over HTTP/2 the host is in `:authority`, and a `Host` need not be there (RFC 9113 §8.3.1). One that says something else
+/// stays, and is refused with the head.
+fn name_host(parts: &mut Parts) {
+    let authority = parts.uri.authority();
+    let Some(authority) = authority.filter(|_| !parts.headers.contains_key(header::HOST)) else {
+        return;
+    };
+    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+        parts.headers.insert(header::HOST, host);
+    }
+}
+
 /// Serves one request. Never fails: whatever goes wrong is an answer.
 pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
     let snapshot = gate.live.load();
@@ -47,10 +72,21 @@ pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
         request,
         fragment,
         client,
+        tls,
         tally,
         closing,
     } = arrival;
     let (mut parts, body) = request.into_parts();
+    let multiplexed = parts.version >= Version::HTTP_2;
+    if multiplexed {
+        name_host(&mut parts);
+    }
+    let seen = Seen {
+        fragment,
+        has_body: !body.is_end_stream(),
+        scheme: tls.as_ref().map_or("http", |_| "https"),
+        certificate: tls.as_ref().and_then(|tls| tls.certificate.as_ref()),
+    };
     let request_id = forwarded::request_id(&mut parts.headers);
     let mut exchange = Exchange::begin(
         &gate.telemetry,
@@ -62,13 +98,12 @@ pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
     );
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
-    let has_body = !body.is_end_stream();
 
-    let answered = match decide(gate, &snapshot, &parts, fragment, has_body, &mut exchange).await {
+    let answered = match decide(gate, &snapshot, &parts, &seen, &mut exchange).await {
         Ok(permit) if permit.is_preflight() && cors.answers_preflights() => {
             Ok(cors.preflight(&parts))
         }
-        Ok(permit) => forward::forward(gate, &snapshot, permit, parts, body, &mut exchange)
+        Ok(permit) => forward::forward(gate, &snapshot, permit, &seen, parts, body, &mut exchange)
             .await
             .map(|mut answer| {
                 cors.replace(answer.headers_mut());
@@ -78,11 +113,13 @@ pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
     };
     let mut response = answered.unwrap_or_else(|refusal| {
         exchange.reason = Some(refusal.reason);
-        let mut response = refuse(&refusal, &exchange.request_id, page, has_body);
+        let mut response = refuse(&refusal, &exchange.request_id, page, seen.has_body);
         cors.expose_refusal(response.headers_mut());
         response
     });
-    if closing {
+    if multiplexed {
+        response.headers_mut().remove(header::CONNECTION); // RFC 9113 §8.2.2
+    } else if closing {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -96,8 +133,7 @@ async fn decide<'s>(
     gate: &Gate,
     snapshot: &'s Snapshot,
     parts: &Parts,
-    fragment: bool,
-    has_body: bool,
+    seen: &Seen<'_>,
     exchange: &mut Exchange,
 ) -> Result<Permit<'s>, Refusal> {
     let head = Head {
@@ -105,9 +141,10 @@ async fn decide<'s>(
         uri: &parts.uri,
         version: parts.version,
         headers: &parts.headers,
-        fragment,
-        has_body,
-        scheme: "http",
+        fragment: seen.fragment,
+        has_body: seen.has_body,
+        scheme: seen.scheme,
+        certificate: seen.certificate,
     };
     let mut refreshed = false;
     loop {

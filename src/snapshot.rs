@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use crate::clock::Clock;
 use crate::config::model::Config;
 use crate::identity::Reserved;
+use crate::net::tls::{Certificates, TlsFault};
 use crate::policy::permit::Policy;
 use crate::policy::route::RouteTable;
 use crate::pool::keyring::{KeyRing, KeyRings};
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub cache: Arc<TokenCache>,
     /// Headers no client may send.
     pub reserved: Reserved,
+    /// The gate's certificates, where it speaks TLS.
+    pub certificates: Option<Arc<Certificates>>,
     /// The upstreams, by the configuration's index.
     pub upstreams: Vec<Arc<Upstream>>,
 }
@@ -55,6 +58,9 @@ pub enum BuildFault {
     /// Its routes collide; `check` tells which.
     #[error("two routes can't be told apart")]
     Routes,
+    /// The gate can't speak TLS.
+    #[error("[server] tls: {0}")]
+    Certificates(#[from] TlsFault),
     /// Keys can't be had from a file, or fetching can't be set up.
     #[error("{0}")]
     Keys(String),
@@ -76,6 +82,10 @@ impl Snapshot {
             .map(|pool| KeyRing::new(pool.clone(), clock.clone(), read).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|fault| BuildFault::Keys(fault.to_string()))?;
+        let tls = config.server.tls.as_ref();
+        let certificates = tls
+            .map(|tls| Certificates::load(tls, read).map(Arc::new))
+            .transpose()?;
         let policy = Policy {
             hosts: config.server.hosts.clone(),
             routes: config.routes.clone(),
@@ -91,6 +101,7 @@ impl Snapshot {
         Ok(Snapshot {
             reserved: Reserved::new(plans, &config.identity.remove),
             policy,
+            certificates,
             keys: KeyRings::new(rings, clock.clone()),
             cache: Arc::new(TokenCache::new(config.tokens.cache_entries)),
             upstreams: config

@@ -57,6 +57,7 @@ fn row(config: &Config, route: &Route) -> [String; 5] {
         Access::Authenticated => "authenticated",
         Access::Public => "public",
         Access::Optional => "optional",
+        Access::Certificate => "certificate",
     };
     let mode = match route.mode {
         Mode::Enforce => "enforce",

@@ -474,9 +474,7 @@ url = "unix:app.sock"
 #[test]
 fn what_this_version_lacks_is_told_and_never_ignored() {
     assert_snapshot!(refused(
-        r#"[server]
-tls = { cert_file = "/c", key_file = "/k" }
-[upstream]
+        r#"[upstream]
 url = "https://127.0.0.1:3000"
 http2 = true
 tls = { ca_file = "/c" }
@@ -490,93 +488,65 @@ listen = "127.0.0.1:7001"
 pool = "main"
 [telemetry]
 otlp_endpoint = "http://127.0.0.1:4318"
-[identity.headers]
-X-San = "@tls.san"
 [routes]
 "/a" = { login = true }
-"/b" = { client_cert = { san = ["x"] } }
-"/c" = { access = "certificate" }
 "#
     ), @r#"
-    error: TLS on the gate (`[server] tls`) is not available in this version
-     --> portcullis.toml:5:1
-      |
-    5 | tls = { cert_file = "/c", key_file = "/k" }
-      | ^^^ not available in this version
-
     error: an upstream over https is not available in this version
-     --> portcullis.toml:7:7
+     --> portcullis.toml:5:7
       |
-    7 | url = "https://127.0.0.1:3000"
+    5 | url = "https://127.0.0.1:3000"
       |       ^^^^^^^^^^^^^^^^^^^^^^^^ not available in this version
 
     error: HTTP/2 to an upstream is not available in this version
-     --> portcullis.toml:8:9
+     --> portcullis.toml:6:9
       |
-    8 | http2 = true
+    6 | http2 = true
       |         ^^^^ not available in this version
 
     error: TLS to an upstream (`tls`) is not available in this version
-     --> portcullis.toml:9:1
+     --> portcullis.toml:7:1
       |
-    9 | tls = { ca_file = "/c" }
+    7 | tls = { ca_file = "/c" }
       | ^^^ not available in this version
 
     error: `[tests]` is not available in this version
-      --> portcullis.toml:10:2
-       |
-    10 | [tests]
-       |  ^^^^^ not available in this version
+     --> portcullis.toml:8:2
+      |
+    8 | [tests]
+      |  ^^^^^ not available in this version
 
     error: `[credentials]` is not available in this version
-      --> portcullis.toml:12:2
+      --> portcullis.toml:10:2
        |
-    12 | [credentials.billing]
+    10 | [credentials.billing]
        |  ^^^^^^^^^^^ not available in this version
 
     error: `[outbound]` is not available in this version
-      --> portcullis.toml:14:2
+      --> portcullis.toml:12:2
        |
-    14 | [outbound.inventory]
+    12 | [outbound.inventory]
        |  ^^^^^^^^ not available in this version
 
     error: `[login]` is not available in this version
-      --> portcullis.toml:16:2
+      --> portcullis.toml:14:2
        |
-    16 | [login]
+    14 | [login]
        |  ^^^^^ not available in this version
 
     error: `otlp_endpoint` is not available in this version
-      --> portcullis.toml:19:1
+      --> portcullis.toml:17:1
        |
-    19 | otlp_endpoint = "http://127.0.0.1:4318"
+    17 | otlp_endpoint = "http://127.0.0.1:4318"
        | ^^^^^^^^^^^^^ not available in this version
 
-    error: an `@tls` fact is not available in this version
-      --> portcullis.toml:21:9
-       |
-    21 | X-San = "@tls.san"
-       |         ^^^^^^^^^^ not available in this version
-
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:23:18
+      --> portcullis.toml:19:18
        |
-    23 | "/a" = { login = true }
+    19 | "/a" = { login = true }
        |                  ^^^^ not available in this version
 
-    error: `client_cert` is not available in this version
-      --> portcullis.toml:24:10
-       |
-    24 | "/b" = { client_cert = { san = ["x"] } }
-       |          ^^^^^^^^^^^ not available in this version
-
-    error: `access = "certificate"` is not available in this version
-      --> portcullis.toml:25:19
-       |
-    25 | "/c" = { access = "certificate" }
-       |                   ^^^^^^^^^^^^^ not available in this version
-
-    portcullis.toml: 13 faults
+    portcullis.toml: 9 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");
