@@ -8,9 +8,11 @@ mod support;
 
 mod admin;
 mod answers;
+mod claims;
 mod commands;
 mod headers;
 mod keys;
 mod paths;
+mod rules;
 mod tidy;
 mod tokens;

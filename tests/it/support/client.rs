@@ -199,11 +199,6 @@ impl Connection {
         self.read(&request.method)
     }
 
-    /// The client is done sending.
-    pub fn finish(&mut self) {
-        let _ = self.stream.shutdown(std::net::Shutdown::Write);
-    }
-
     /// Reads the answer to a request of this method.
     pub fn read(&mut self, method: &str) -> Response {
         self.try_read(method).unwrap_or_else(|| {

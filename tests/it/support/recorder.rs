@@ -96,8 +96,6 @@ pub struct Recorded {
     pub trailers: String,
     /// Head and body, byte for byte.
     pub raw: Vec<u8>,
-    /// Which connection it came over, from 0.
-    pub connection: usize,
 }
 
 impl Recorded {
@@ -298,26 +296,18 @@ impl Recorder {
 
     /// Waits until `count` requests are there in all.
     pub fn wait_for(&self, count: usize) -> Vec<Recorded> {
-        self.wait(|state| state.requests.len() >= count, "requests");
+        self.wait(|state| state.requests.len() >= count);
         self.requests()
     }
 
-    /// Waits until `count` bytes are there in all.
-    pub fn wait_for_bytes(&self, count: usize) {
-        self.wait(
-            |state| state.bytes.iter().map(Vec::len).sum::<usize>() >= count,
-            "bytes",
-        );
-    }
-
-    fn wait(&self, happened: impl Fn(&State) -> bool, what: &str) {
+    fn wait(&self, happened: impl Fn(&State) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.shared.lock();
         while !happened(&state) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
                 !left.is_zero(),
-                "the {what} waited for never came; there are {:#?}",
+                "what was waited for never came; there are {:#?}",
                 state.requests
             );
             (state, _) = self
@@ -469,7 +459,6 @@ impl Wire<'_> {
             body,
             trailers,
             raw,
-            connection: self.index,
         })
     }
 

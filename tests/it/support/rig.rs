@@ -25,6 +25,7 @@ pub struct Setup {
     headers: String,
     routes: String,
     also: String,
+    telemetry: String,
 }
 
 impl Setup {
@@ -52,6 +53,7 @@ X-Client-Id = "client_id"
 "#
             .to_owned(),
             also: String::new(),
+            telemetry: String::new(),
         }
     }
 
@@ -92,6 +94,12 @@ X-Client-Id = "client_id"
         self
     }
 
+    /// With this in `[telemetry]`.
+    pub fn telemetry(mut self, text: &str) -> Setup {
+        self.telemetry.push_str(text);
+        self
+    }
+
     /// With further tables.
     pub fn also(mut self, text: &str) -> Setup {
         self.also.push('\n');
@@ -109,6 +117,7 @@ X-Client-Id = "client_id"
             headers,
             routes,
             also,
+            telemetry,
         } = self;
         format!(
             r#"[server]
@@ -134,6 +143,7 @@ jwks_url = "{keys_b}/jwks.json"
 
 [telemetry]
 log_format = "json"
+{telemetry}
 
 [identity]
 {identity}
