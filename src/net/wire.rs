@@ -6,11 +6,12 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 use super::alarm::Alarm;
 use super::scan::{Framing, Scan, Seen};
@@ -84,6 +85,9 @@ struct Progress {
     scan: Scan,
     begun: u64,
     ended: u64,
+    ended_at: Option<Instant>,
+    /// Of a half-closed connection, whose end can be told once the answer has left.
+    waker: Option<Waker>,
 }
 
 impl Tally {
@@ -106,7 +110,14 @@ impl Tally {
 
     /// The answer to the request has left.
     pub fn end(&self) {
-        self.with(|progress| progress.ended += 1);
+        let waker = self.with(|progress| {
+            progress.ended += 1;
+            progress.ended_at = Some(Instant::now());
+            progress.waker.take()
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Whether not a byte of a request has come in.
@@ -189,19 +200,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Nothing can be read now: is it time to give up on this client? Ready with the reason, if it is owed an answer.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Option<Reason>> {
-        let (answering, in_head, served) = self.tally.with(|progress| {
-            (
-                progress.is_answering(),
-                progress.scan.in_head(),
-                progress.ended,
-            )
+        let (answering, in_head, served, ended_at) = self.tally.with(|progress| {
+            let (answering, in_head) = (progress.is_answering(), progress.scan.in_head());
+            (answering, in_head, progress.ended, progress.ended_at)
         });
         if answering {
-            return Poll::Pending; // its body and its upstream have timers of their own
+            // Its body and its upstream have timers of their own. But hyper, told once that there is nothing to read, does not
+            // ask again when the answer has left: this alarm makes it, some time before the connection has been idle for long.
+            while self.alarm.poll(cx).is_ready() {
+                self.alarm.set(self.limits.idle_timeout);
+            }
+            return Poll::Pending;
         }
-        if !in_head && served > 0 && self.wait != Wait::Idle(served) {
+        if let (false, Some(ended_at)) = (in_head, ended_at)
+            && self.wait != Wait::Idle(served)
+        {
             self.wait = Wait::Idle(served);
-            self.alarm.set(self.limits.idle_timeout);
+            self.alarm.set_from(ended_at, self.limits.idle_timeout);
         }
         ready!(self.alarm.poll(cx));
         Poll::Ready(in_head.then_some(Reason::RequestTimeout))
@@ -210,9 +225,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// The client has closed its side. hyper would drop the request that is being answered; it learns of it a little later.
     fn poll_half_closed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A body that is not whole will never be.
-        let waits = self
-            .tally
-            .with(|progress| progress.is_answering() && progress.scan.between());
+        let waits = self.tally.with(|progress| {
+            progress.waker = Some(cx.waker().clone());
+            progress.is_answering() && progress.scan.between()
+        });
         match &mut self.parting {
             Parting::HalfClosed(alarm) if waits => alarm.poll(cx).map(Ok),
             _ => Poll::Ready(Ok(())),

@@ -16,3 +16,4 @@ mod paths;
 mod rules;
 mod tidy;
 mod tokens;
+mod transport;
