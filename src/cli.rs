@@ -5,6 +5,9 @@
 
 mod check;
 mod demo;
+mod explain;
+mod extras;
+mod ready;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -38,8 +41,16 @@ enum Command {
     Run(Source),
     /// Validates a configuration and prints its effective routes; no network
     Check(Source),
+    /// Says what would come of a request: its route, each requirement, the headers the service would get, the answer
+    Explain(explain::Arguments),
+    /// Asks a running sidecar whether it is ready; exit 0 or 1
+    Ready(Source),
     /// Shows everything on one machine with no AWS account: a pool, a legacy service, the sidecar between them
     Demo(demo::Arguments),
+    /// Prints a completion script for a shell
+    Completions(extras::Completions),
+    /// Prints the manual
+    Man,
 }
 
 /// Where the configuration is.
@@ -63,7 +74,11 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Run(source) => run::run(&source),
         Command::Check(source) => check::check(&source),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Ready(source) => ready::ready(&source),
         Command::Demo(arguments) => demo::demo(&arguments),
+        Command::Completions(arguments) => extras::completions(&arguments),
+        Command::Man => extras::man(),
     }
 }
 

@@ -13,11 +13,13 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, Version, header};
 use http_body::Body as _;
+use hyper::body::Incoming;
 
 use crate::clock::Clock;
 use crate::http::{browser, forwarded, problem};
 use crate::identity::ClientCertificate;
 use crate::net::conn::Arrival;
+use crate::net::tls::Secured;
 use crate::policy::permit::{Head, Permit};
 use crate::policy::{Admission, admit};
 use crate::reason::Reason;
@@ -53,6 +55,17 @@ struct Seen<'a> {
     certificate: Option<&'a ClientCertificate>,
 }
 
+impl<'a> Seen<'a> {
+    fn of(fragment: bool, tls: Option<&'a Secured>, body: &Incoming) -> Seen<'a> {
+        Seen {
+            fragment,
+            has_body: !body.is_end_stream(),
+            scheme: tls.map_or("http", |_| "https"),
+            certificate: tls.and_then(|tls| tls.certificate.as_ref()),
+        }
+    }
+}
+
 /// Over HTTP/2 the host is in `:authority`, and a `Host` need not be there (RFC 9113 §8.3.1). One that says something else
 /// stays, and is refused with the head.
 fn name_host(parts: &mut Parts) {
@@ -81,12 +94,7 @@ pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
     if multiplexed {
         name_host(&mut parts);
     }
-    let seen = Seen {
-        fragment,
-        has_body: !body.is_end_stream(),
-        scheme: tls.as_ref().map_or("http", |_| "https"),
-        certificate: tls.as_ref().and_then(|tls| tls.certificate.as_ref()),
-    };
+    let seen = Seen::of(fragment, tls.as_deref(), &body);
     let request_id = forwarded::request_id(&mut parts.headers);
     let mut exchange = Exchange::begin(
         &gate.telemetry,

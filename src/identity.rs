@@ -170,7 +170,7 @@ pub fn render<'a>(
 
 const INCOMPLETE: Refusal = Refusal::new(
     Reason::ClaimMismatch,
-    "The token lacks a claim that the service behind this route needs.",
+    "the token lacks a claim that the service behind this route needs",
 );
 
 /// Whether every required header of `plan` has a value for who is proved: asked by the policy, before anything is forwarded.

@@ -9,14 +9,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
+use crate::config::compile;
 use crate::config::model::Config;
 use crate::identity::Reserved;
 use crate::net::tls::{Certificates, TlsFault};
 use crate::policy::permit::Policy;
-use crate::policy::route::RouteTable;
 use crate::pool::keyring::{KeyRing, KeyRings};
 use crate::token::cache::TokenCache;
-use crate::token::trust::Trust;
 use crate::upstream::Upstream;
 
 /// Everything one request needs to know.
@@ -74,8 +73,7 @@ impl Snapshot {
         clock: &Clock,
         read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<Snapshot, BuildFault> {
-        let table = RouteTable::compile(&config.routes, config.paths.case, config.paths.allow)
-            .map_err(|_| BuildFault::Routes)?;
+        let policy = compile::policy(&config).map_err(|_| BuildFault::Routes)?;
         let rings = config
             .pools
             .iter()
@@ -86,17 +84,6 @@ impl Snapshot {
         let certificates = tls
             .map(|tls| Certificates::load(tls, read).map(Arc::new))
             .transpose()?;
-        let policy = Policy {
-            hosts: config.server.hosts.clone(),
-            routes: config.routes.clone(),
-            table,
-            case: config.paths.case,
-            sources: config.tokens.sources.clone(),
-            trust: Trust::new(config.pools.iter().map(|pool| pool.trust.clone()).collect()),
-            cors: config.cors.is_some(),
-            cross_site: config.tokens.cross_site.clone(),
-            external_origin: config.server.external_origin.clone(),
-        };
         let plans = config.routes.iter().map(|route| &*route.headers);
         Ok(Snapshot {
             reserved: Reserved::new(plans, &config.identity.remove),

@@ -10,6 +10,8 @@ mod admin;
 mod answers;
 mod claims;
 mod commands;
+mod explain;
+mod framing;
 mod headers;
 mod keys;
 mod paths;

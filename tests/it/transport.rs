@@ -3,6 +3,7 @@
 mod drain;
 mod exhaustion;
 mod framing;
+mod handed_over;
 mod http2;
 mod reuse;
 mod tls;

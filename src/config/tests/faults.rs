@@ -478,8 +478,6 @@ fn what_this_version_lacks_is_told_and_never_ignored() {
 url = "https://127.0.0.1:3000"
 http2 = true
 tls = { ca_file = "/c" }
-[tests]
-"a" = { request = "GET /", expect = "allow" }
 [credentials.billing]
 grant = "client_credentials"
 [outbound.inventory]
@@ -510,43 +508,37 @@ otlp_endpoint = "http://127.0.0.1:4318"
     7 | tls = { ca_file = "/c" }
       | ^^^ not available in this version
 
-    error: `[tests]` is not available in this version
+    error: `[credentials]` is not available in this version
      --> portcullis.toml:8:2
       |
-    8 | [tests]
-      |  ^^^^^ not available in this version
-
-    error: `[credentials]` is not available in this version
-      --> portcullis.toml:10:2
-       |
-    10 | [credentials.billing]
-       |  ^^^^^^^^^^^ not available in this version
+    8 | [credentials.billing]
+      |  ^^^^^^^^^^^ not available in this version
 
     error: `[outbound]` is not available in this version
-      --> portcullis.toml:12:2
+      --> portcullis.toml:10:2
        |
-    12 | [outbound.inventory]
+    10 | [outbound.inventory]
        |  ^^^^^^^^ not available in this version
 
     error: `[login]` is not available in this version
-      --> portcullis.toml:14:2
+      --> portcullis.toml:12:2
        |
-    14 | [login]
+    12 | [login]
        |  ^^^^^ not available in this version
 
     error: `otlp_endpoint` is not available in this version
-      --> portcullis.toml:17:1
+      --> portcullis.toml:15:1
        |
-    17 | otlp_endpoint = "http://127.0.0.1:4318"
+    15 | otlp_endpoint = "http://127.0.0.1:4318"
        | ^^^^^^^^^^^^^ not available in this version
 
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:19:18
+      --> portcullis.toml:17:18
        |
-    19 | "/a" = { login = true }
+    17 | "/a" = { login = true }
        |                  ^^^^ not available in this version
 
-    portcullis.toml: 9 faults
+    portcullis.toml: 8 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");

@@ -1,3 +1,5 @@
+//! Frames however they are cut, and how many of them are too many.
+
 use super::*;
 use std::time::Duration;
 

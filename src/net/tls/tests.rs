@@ -1,3 +1,5 @@
+//! Which certificates serve, which never do, and what those of clients say.
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 

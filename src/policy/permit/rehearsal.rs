@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::{Admission, Evidence, Head, Permit, Policy, decide};
 use crate::clock::Timestamp;
+use crate::identity::Overrides;
 use crate::policy::route::Route;
 use crate::refusal::Refusal;
 use crate::token::Principal;
@@ -75,6 +76,12 @@ impl<'p> Rehearsal<'p> {
     /// Whether it is a CORS preflight that was let through.
     pub fn is_preflight(&self) -> bool {
         self.permit().is_some_and(|permit| permit.preflight)
+    }
+
+    /// Whether method-override headers would pass.
+    pub fn overrides(&self) -> Overrides {
+        self.permit()
+            .map_or(Overrides::Strip, |permit| permit.overrides)
     }
 
     /// The path for the upstream, where the route rewrites it.

@@ -237,6 +237,16 @@ impl Connection {
         let _ = self.stream.tcp().shutdown(std::net::Shutdown::Write);
     }
 
+    /// The same connection for a second thread: one writes while the other reads.
+    pub fn second(&self) -> Connection {
+        let stream = self
+            .stream
+            .tcp()
+            .try_clone()
+            .expect("a socket can be cloned");
+        Connection::over(stream, self.address)
+    }
+
     /// Reads the answer to a request of this method.
     pub fn read(&mut self, method: &str) -> Response {
         self.try_read(method).unwrap_or_else(|| {
