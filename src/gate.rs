@@ -6,12 +6,13 @@
 mod body;
 mod cors;
 mod forward;
+mod upgrade;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response, Version, header};
+use http::{HeaderValue, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -27,9 +28,12 @@ use crate::refusal::Refusal;
 use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::{Exchange, Telemetry};
 pub use body::Answer;
+pub use upgrade::Line;
 
 /// The label of this front in metrics and logs.
 pub const LISTENER: &str = "gate";
+
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// What a worker's connections share.
 pub struct Gate {
@@ -45,6 +49,8 @@ pub struct Gate {
 
 /// What the connection has shown of a request beside its head.
 struct Seen<'a> {
+    /// The connection.
+    line: &'a Line,
     /// Whether its target had a `#`.
     fragment: bool,
     /// Whether a body follows.
@@ -56,8 +62,9 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn of(fragment: bool, tls: Option<&'a Secured>, body: &Incoming) -> Seen<'a> {
+    fn of(line: &'a Line, fragment: bool, tls: Option<&'a Secured>, body: &Incoming) -> Seen<'a> {
         Seen {
+            line,
             fragment,
             has_body: !body.is_end_stream(),
             scheme: tls.map_or("http", |_| "https"),
@@ -78,8 +85,8 @@ fn name_host(parts: &mut Parts) {
     }
 }
 
-/// Serves one request. Never fails: whatever goes wrong is an answer.
-pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
+/// Serves one request that came over `line`. Never fails: whatever goes wrong is an answer.
+pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answer> {
     let snapshot = gate.live.load();
     let Arrival {
         request,
@@ -94,7 +101,7 @@ pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
     if multiplexed {
         name_host(&mut parts);
     }
-    let seen = Seen::of(fragment, tls.as_deref(), &body);
+    let seen = Seen::of(line, fragment, tls.as_deref(), &body);
     let request_id = forwarded::request_id(&mut parts.headers);
     let mut exchange = Exchange::begin(
         &gate.telemetry,
@@ -127,13 +134,11 @@ pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
     });
     if multiplexed {
         response.headers_mut().remove(header::CONNECTION); // RFC 9113 §8.2.2
-    } else if closing {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    } else if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(header::CONNECTION, CLOSE);
     }
     exchange.status = response.status().as_u16();
-    response.map(|content| Answer::new(content, exchange, tally))
+    response.map(|content| Answer::new(content, exchange, tally, line))
 }
 
 /// The decision, with one visit to the pool for keys it did not have.
@@ -195,9 +200,7 @@ fn refuse(
 ) -> Response<body::Content> {
     let mut response = problem::answer(refusal, request_id, page).map(body::Content::Whole);
     if has_body || matches!(refusal.reason, Reason::BadRequest) {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(header::CONNECTION, CLOSE);
     }
     response
 }

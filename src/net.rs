@@ -6,12 +6,15 @@
 
 pub mod alarm;
 pub mod body;
+pub mod client_tls;
 pub mod conn;
+pub mod dial;
 mod frames;
 pub mod listen;
 mod multiplex;
 mod opening;
 mod pace;
+pub mod room;
 pub mod scan;
 pub mod socket;
 mod stall;

@@ -7,13 +7,10 @@ use crate::config::raw::item::Item;
 use crate::config::raw::{Entry, Span};
 
 /// Table, key or value, and what it is.
-const UNAVAILABLE: [(&str, &str, &str); 8] = [
+const UNAVAILABLE: [(&str, &str, &str); 5] = [
     ("", "credentials", "`[credentials]`"),
     ("", "outbound", "`[outbound]`"),
     ("", "login", "`[login]`"),
-    ("upstreams.*", "tls", "TLS to an upstream (`tls`)"),
-    ("upstreams.*", "https://", "an upstream over https"),
-    ("upstreams.*", "http2 = true", "HTTP/2 to an upstream"),
     ("routes.*", "login = true", "browser sign-in (`login`)"),
     ("telemetry", "otlp_endpoint", "`otlp_endpoint`"),
 ];

@@ -1,4 +1,5 @@
-//! TLS on a listener: 1.2 and 1.3, client certificates if asked for, and files that may change while it listens.
+//! TLS on a listener: 1.2 and 1.3, client certificates if asked for, and files that may change while it listens (`reload`
+//! sees to that).
 //!
 //! A pair that does not fit, or that has expired, never takes the place of one that serves. There is no early data, for
 //! it can be replayed. Where client certificates are asked for there is no resumption either: a resumed session would bring
@@ -8,7 +9,7 @@ mod certificate;
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
@@ -32,7 +33,7 @@ pub type Read<'a> = dyn Fn(&Path) -> io::Result<Vec<u8>> + 'a;
 
 /// What is wrong with a listener's certificates, in words for whoever runs it.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsFault {
+pub enum CertificateFault {
     /// A file can't be read.
     #[error("{0} can't be read: {1}")]
     Unreadable(String, io::Error),
@@ -53,28 +54,11 @@ pub enum TlsFault {
     Authorities(String),
 }
 
-/// A listener's certificates: those that serve, and the files they came from.
+/// A listener's certificates.
 pub struct Certificates {
-    settings: Tls,
-    live: RwLock<Arc<ServerConfig>>,
-    seen: Mutex<Seen>,
-}
-
-/// What the files were seen to hold.
-struct Seen {
-    /// What the last reading found, good or bad.
-    last: [u8; 32],
-    /// What was last judged.
-    judged: [u8; 32],
-}
-
-/// What came of looking at the files again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reloaded {
-    /// Nothing new.
-    Unchanged,
-    /// New certificates serve from here on.
-    Changed,
+    /// What they were made from: files and settings.
+    digest: [u8; 32],
+    config: Arc<ServerConfig>,
 }
 
 /// What TLS has shown of a client.
@@ -85,53 +69,47 @@ pub struct Secured {
 }
 
 impl Certificates {
-    /// Reads the files that `settings` names.
+    /// Reads the files that `settings` names. A certificate that has expired is taken: there is no other, and whoever connects
+    /// will say so.
     ///
     /// # Errors
-    /// What is wrong with one of them. A certificate that has expired is taken: there is no other, and whoever connects will
-    /// say so.
-    pub fn load(settings: &Tls, read: &Read<'_>) -> Result<Certificates, TlsFault> {
+    /// What is wrong with one of them.
+    pub fn load(settings: &Tls, read: &Read<'_>) -> Result<Certificates, CertificateFault> {
+        Certificates::compile(settings, &Files::read(settings, read)?, None)
+    }
+
+    /// The same for a listener that serves with `self` already: these very ones if nothing has changed, so that sessions can
+    /// still be resumed.
+    ///
+    /// # Errors
+    /// What is wrong with one of them; at `now`, that the new certificate has expired too.
+    pub fn renew(
+        self: &Arc<Certificates>,
+        settings: &Tls,
+        read: &Read<'_>,
+        now: Timestamp,
+    ) -> Result<Arc<Certificates>, CertificateFault> {
         let files = Files::read(settings, read)?;
-        let digest = files.digest();
+        match files.digest(settings) == self.digest {
+            true => Ok(self.clone()),
+            false => Certificates::compile(settings, &files, Some(now)).map(Arc::new),
+        }
+    }
+
+    fn compile(
+        settings: &Tls,
+        files: &Files,
+        now: Option<Timestamp>,
+    ) -> Result<Certificates, CertificateFault> {
         Ok(Certificates {
-            live: RwLock::new(Arc::new(files.compile(settings, None)?)),
-            settings: settings.clone(),
-            seen: Mutex::new(Seen {
-                last: digest,
-                judged: digest,
-            }),
+            digest: files.digest(settings),
+            config: Arc::new(files.compile(settings, now)?),
         })
     }
 
     /// What new connections are served with.
     pub fn config(&self) -> Arc<ServerConfig> {
-        // An `Arc` is whole whatever a panicking holder was about to do.
-        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        live.clone()
-    }
-
-    /// What it was configured with.
-    pub fn settings(&self) -> &Tls {
-        &self.settings
-    }
-
-    /// Looks at the files again. A change is taken once two looks agree on it, so that a pair that is being written is not
-    /// judged by its half. What serves goes on serving whenever this fails.
-    ///
-    /// # Errors
-    /// What is wrong with the files, once for every change of them.
-    pub fn reload(&self, read: &Read<'_>, now: Timestamp) -> Result<Reloaded, TlsFault> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let files = Files::read(&self.settings, read);
-        let digest = files.as_ref().map_or([0; 32], Files::digest);
-        let settled = std::mem::replace(&mut seen.last, digest) == digest;
-        if !settled || seen.judged == digest {
-            return Ok(Reloaded::Unchanged);
-        }
-        seen.judged = digest;
-        let config = Arc::new(files?.compile(&self.settings, Some(now))?);
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = config;
-        Ok(Reloaded::Changed)
+        self.config.clone()
     }
 }
 
@@ -143,9 +121,10 @@ struct Files {
 }
 
 impl Files {
-    fn read(settings: &Tls, read: &Read<'_>) -> Result<Files, TlsFault> {
+    fn read(settings: &Tls, read: &Read<'_>) -> Result<Files, CertificateFault> {
         let bytes = |path: &Path| {
-            read(path).map_err(|error| TlsFault::Unreadable(path.display().to_string(), error))
+            read(path)
+                .map_err(|error| CertificateFault::Unreadable(path.display().to_string(), error))
         };
         Ok(Files {
             certificate: bytes(&settings.cert_file)?,
@@ -157,8 +136,9 @@ impl Files {
         })
     }
 
-    fn digest(&self) -> [u8; 32] {
+    fn digest(&self, settings: &Tls) -> [u8; 32] {
         let mut context = Context::new(&SHA256);
+        context.update(&[settings.client_auth as u8]);
         let authorities = self.authorities.as_deref().unwrap_or_default();
         for bytes in [&self.certificate, &*self.key, authorities] {
             context.update(&(bytes.len() as u64).to_be_bytes());
@@ -170,27 +150,32 @@ impl Files {
     }
 
     /// Everything a handshake needs. With `now`, a certificate whose time is over is refused.
-    fn compile(&self, settings: &Tls, now: Option<Timestamp>) -> Result<ServerConfig, TlsFault> {
-        let chain = certificates(&self.certificate).map_err(TlsFault::Certificate)?;
+    fn compile(
+        &self,
+        settings: &Tls,
+        now: Option<Timestamp>,
+    ) -> Result<ServerConfig, CertificateFault> {
+        let chain = certificates(&self.certificate).map_err(CertificateFault::Certificate)?;
         if let (Some(now), Some(leaf)) = (now, chain.first())
             && certificate::ends(leaf).is_some_and(|end| end <= now)
         {
-            return Err(TlsFault::Expired);
+            return Err(CertificateFault::Expired);
         }
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| TlsFault::Key)?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| CertificateFault::Key)?;
         let provider = Arc::new(provider::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .map_err(TlsFault::Pair)?;
+            .map_err(CertificateFault::Pair)?;
         let builder = match &self.authorities {
             None => builder.with_no_client_auth(),
             Some(pem) => builder.with_client_cert_verifier(
-                verifier(pem, settings.client_auth, provider).map_err(TlsFault::Authorities)?,
+                verifier(pem, settings.client_auth, provider)
+                    .map_err(CertificateFault::Authorities)?,
             ),
         };
         let mut config = builder
             .with_single_cert(chain, key)
-            .map_err(TlsFault::Pair)?;
+            .map_err(CertificateFault::Pair)?;
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
         if self.authorities.is_some() {
             config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -88,6 +88,7 @@ struct Progress {
     ended_at: Option<Instant>,
     /// Of a half-closed connection, whose end can be told once the answer has left.
     waker: Option<Waker>,
+    tunnel: bool,
 }
 
 impl Tally {
@@ -120,6 +121,11 @@ impl Tally {
         }
     }
 
+    /// HTTP is over: what follows is another protocol's, and has no heads.
+    pub fn tunnel(&self) {
+        self.with(|progress| progress.tunnel = true);
+    }
+
     /// Whether not a byte of a request has come in.
     pub(super) fn is_untouched(&self) -> bool {
         self.with(|progress| progress.begun == 0 && progress.scan.between())
@@ -142,7 +148,7 @@ impl Tally {
 impl Progress {
     /// Whether a request is being answered.
     fn is_answering(&self) -> bool {
-        self.begun > self.ended
+        self.tunnel || self.begun > self.ended
     }
 }
 
@@ -183,6 +189,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Takes note of what was read; false when the head has grown over its limit.
     fn observe(&mut self, bytes: &[u8]) -> bool {
         let (begins, fits) = self.tally.with(|progress| {
+            if progress.tunnel {
+                return (false, true);
+            }
             let was_in_head = progress.scan.in_head();
             progress.scan.observe(bytes);
             let begins = progress.scan.in_head() && !was_in_head;
@@ -227,7 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         // A body that is not whole will never be.
         let waits = self.tally.with(|progress| {
             progress.waker = Some(cx.waker().clone());
-            progress.is_answering() && progress.scan.between()
+            progress.is_answering() && progress.scan.between() && !progress.tunnel
         });
         match &mut self.parting {
             Parting::HalfClosed(alarm) if waits => alarm.poll(cx).map(Ok),
@@ -267,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Whether the client may still be sending what nobody will read.
     fn is_unread(&self) -> bool {
-        let unread = self.tally.with(|progress| !progress.scan.between());
+        let unread = (self.tally).with(|progress| !progress.scan.between() && !progress.tunnel);
         unread && !matches!(self.parting, Parting::HalfClosed(_))
     }
 

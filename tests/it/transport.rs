@@ -2,7 +2,6 @@
 
 mod drain;
 mod exhaustion;
-mod framing;
 mod handed_over;
 mod http2;
 mod reuse;

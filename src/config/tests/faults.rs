@@ -474,11 +474,7 @@ url = "unix:app.sock"
 #[test]
 fn what_this_version_lacks_is_told_and_never_ignored() {
     assert_snapshot!(refused(
-        r#"[upstream]
-url = "https://127.0.0.1:3000"
-http2 = true
-tls = { ca_file = "/c" }
-[credentials.billing]
+        r#"[credentials.billing]
 grant = "client_credentials"
 [outbound.inventory]
 listen = "127.0.0.1:7001"
@@ -490,55 +486,37 @@ otlp_endpoint = "http://127.0.0.1:4318"
 "/a" = { login = true }
 "#
     ), @r#"
-    error: an upstream over https is not available in this version
-     --> portcullis.toml:5:7
-      |
-    5 | url = "https://127.0.0.1:3000"
-      |       ^^^^^^^^^^^^^^^^^^^^^^^^ not available in this version
-
-    error: HTTP/2 to an upstream is not available in this version
-     --> portcullis.toml:6:9
-      |
-    6 | http2 = true
-      |         ^^^^ not available in this version
-
-    error: TLS to an upstream (`tls`) is not available in this version
-     --> portcullis.toml:7:1
-      |
-    7 | tls = { ca_file = "/c" }
-      | ^^^ not available in this version
-
     error: `[credentials]` is not available in this version
-     --> portcullis.toml:8:2
+     --> portcullis.toml:4:2
       |
-    8 | [credentials.billing]
+    4 | [credentials.billing]
       |  ^^^^^^^^^^^ not available in this version
 
     error: `[outbound]` is not available in this version
-      --> portcullis.toml:10:2
-       |
-    10 | [outbound.inventory]
-       |  ^^^^^^^^ not available in this version
+     --> portcullis.toml:6:2
+      |
+    6 | [outbound.inventory]
+      |  ^^^^^^^^ not available in this version
 
     error: `[login]` is not available in this version
-      --> portcullis.toml:12:2
-       |
-    12 | [login]
-       |  ^^^^^ not available in this version
+     --> portcullis.toml:8:2
+      |
+    8 | [login]
+      |  ^^^^^ not available in this version
 
     error: `otlp_endpoint` is not available in this version
-      --> portcullis.toml:15:1
+      --> portcullis.toml:11:1
        |
-    15 | otlp_endpoint = "http://127.0.0.1:4318"
+    11 | otlp_endpoint = "http://127.0.0.1:4318"
        | ^^^^^^^^^^^^^ not available in this version
 
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:17:18
+      --> portcullis.toml:13:18
        |
-    17 | "/a" = { login = true }
+    13 | "/a" = { login = true }
        |                  ^^^^ not available in this version
 
-    portcullis.toml: 8 faults
+    portcullis.toml: 5 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");

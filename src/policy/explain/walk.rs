@@ -107,13 +107,11 @@ impl Walk<'_> {
         let host = route::normalise_host(host)?;
         let (table, routes) = (&self.policy.table, &self.policy.routes);
         let readings = path::read(self.arrived.uri.path(), table.admitted()).ok()?;
-        match table.find(routes, method, &host, &readings) {
-            Found::Route(index) => routes
-                .get(index)
-                .filter(|route| !route.pattern.methods.is_empty())
-                .map(|route| &*route.name),
-            _ => None,
-        }
+        let Found::Route(index) = table.find(routes, method, &host, &readings) else {
+            return None;
+        };
+        let route = routes.get(index)?;
+        (!route.pattern.methods.is_empty()).then_some(&*route.name)
     }
 
     /// Whether the decision came to look for a token at all.
