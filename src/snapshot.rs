@@ -243,8 +243,10 @@ fn upstreams(
 ) -> Result<Vec<Arc<Upstream>>, BuildFault> {
     let before = old.map_or(&[][..], |old| &old.upstreams);
     let upstreams = config.upstreams.iter().map(|settings| {
-        let mut before = before.iter();
-        match before.find(|known| Arc::ptr_eq(known.settings(), settings)) {
+        let known = before
+            .iter()
+            .find(|known| Arc::ptr_eq(known.settings(), settings));
+        match known {
             Some(known) => Ok(known.clone()),
             None => Upstream::new(settings.clone(), workers)
                 .map(Arc::new)
