@@ -30,6 +30,11 @@ impl Alarm {
         }
     }
 
+    /// Rings `after` from `start`.
+    pub fn set_from(&mut self, start: Instant, after: Duration) {
+        self.due = start.checked_add(after);
+    }
+
     /// Never rings.
     pub fn clear(&mut self) {
         self.due = None;
