@@ -4,6 +4,7 @@ mod certificates;
 mod defaults;
 mod faults;
 mod forms;
+mod gate_tls;
 mod properties;
 mod requirements;
 mod secrecy;
