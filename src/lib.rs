@@ -5,6 +5,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod credential;
 pub mod demo;
 pub mod drain;
 pub mod fetch;

@@ -60,6 +60,8 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         identity,
         routes,
         cors,
+        credentials: Vec::new(),
+        outbound: Vec::new(),
         telemetry,
         warnings: Vec::new(),
         files: at.files.borrow().clone(),
