@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
+use super::model::credentials::Source;
 use super::raw::item::Item;
 use super::raw::{Entry, Value};
 use crate::secret::Secret;
@@ -32,6 +33,33 @@ pub fn secret(item: Item<'_>) -> Option<Secret> {
         [entry] if entry.key == "file" => from_file(Item::of(entry, item.at)),
         [entry] if entry.key == "env" => from_env(Item::of(entry, item.at)),
         _ => stranger(item, entries),
+    }
+}
+
+/// The same with where it is, for it may change there while we run.
+pub fn source(item: Item<'_>) -> Option<Source> {
+    let value = secret(item)?;
+    let file = match &item.node.value {
+        Value::Table(entries) => entries.iter().find(|entry| entry.key == "file"),
+        _ => None,
+    };
+    let file = file.and_then(|entry| Item::of(entry, item.at).string());
+    Some(Source {
+        value,
+        file: file.map(PathBuf::from),
+    })
+}
+
+/// A private key's file, as PEM.
+pub fn private_key(item: Item<'_>) -> Option<Secret> {
+    let (_, pem) = file(item)?;
+    let text = String::from_utf8(pem).ok();
+    match text.filter(|text| text.contains("PRIVATE KEY-----")) {
+        Some(text) => Some(Secret::new(text)),
+        None => item.refuse(
+            "there is no private key in this file",
+            "expected PEM: -----BEGIN PRIVATE KEY-----",
+        ),
     }
 }
 

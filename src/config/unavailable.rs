@@ -7,10 +7,8 @@ use crate::config::raw::item::Item;
 use crate::config::raw::{Entry, Span};
 
 /// Table, key or value, and what it is.
-const UNAVAILABLE: [(&str, &str, &str); 13] = [
+const UNAVAILABLE: [(&str, &str, &str); 12] = [
     ("", "tests", "`[tests]`"),
-    ("", "credentials", "`[credentials]`"),
-    ("", "outbound", "`[outbound]`"),
     ("", "login", "`[login]`"),
     ("server", "tls", "TLS on the gate (`[server] tls`)"),
     ("upstreams.*", "tls", "TLS to an upstream (`tls`)"),
@@ -21,6 +19,11 @@ const UNAVAILABLE: [(&str, &str, &str); 13] = [
     ("routes.*", "certificate", "`access = \"certificate\"`"),
     ("identity.headers", "@tls.", "an `@tls` fact"),
     ("telemetry", "otlp_endpoint", "`otlp_endpoint`"),
+    (
+        "outbound.*.tls",
+        "client_ca_file",
+        "TLS on a listener of the courier (`client_ca_file`)",
+    ),
 ];
 
 /// The fault of a key that is known to the contract and to nothing else.

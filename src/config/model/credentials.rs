@@ -276,3 +276,9 @@ pub struct ClientTls {
     /// The name expected in place of the host's.
     pub server_name: Option<String>,
 }
+
+/// Whether this is one scope (RFC 6749 §3.3).
+pub fn is_scope(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    !text.is_empty() && text.bytes().all(allowed)
+}
