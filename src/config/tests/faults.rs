@@ -482,10 +482,6 @@ http2 = true
 tls = { ca_file = "/c" }
 [tests]
 "a" = { request = "GET /", expect = "allow" }
-[credentials.billing]
-grant = "client_credentials"
-[outbound.inventory]
-listen = "127.0.0.1:7001"
 [login]
 pool = "main"
 [telemetry]
@@ -528,55 +524,43 @@ X-San = "@tls.san"
     10 | [tests]
        |  ^^^^^ not available in this version
 
-    error: `[credentials]` is not available in this version
+    error: `[login]` is not available in this version
       --> portcullis.toml:12:2
        |
-    12 | [credentials.billing]
-       |  ^^^^^^^^^^^ not available in this version
-
-    error: `[outbound]` is not available in this version
-      --> portcullis.toml:14:2
-       |
-    14 | [outbound.inventory]
-       |  ^^^^^^^^ not available in this version
-
-    error: `[login]` is not available in this version
-      --> portcullis.toml:16:2
-       |
-    16 | [login]
+    12 | [login]
        |  ^^^^^ not available in this version
 
     error: `otlp_endpoint` is not available in this version
-      --> portcullis.toml:19:1
+      --> portcullis.toml:15:1
        |
-    19 | otlp_endpoint = "http://127.0.0.1:4318"
+    15 | otlp_endpoint = "http://127.0.0.1:4318"
        | ^^^^^^^^^^^^^ not available in this version
 
     error: an `@tls` fact is not available in this version
-      --> portcullis.toml:21:9
+      --> portcullis.toml:17:9
        |
-    21 | X-San = "@tls.san"
+    17 | X-San = "@tls.san"
        |         ^^^^^^^^^^ not available in this version
 
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:23:18
+      --> portcullis.toml:19:18
        |
-    23 | "/a" = { login = true }
+    19 | "/a" = { login = true }
        |                  ^^^^ not available in this version
 
     error: `client_cert` is not available in this version
-      --> portcullis.toml:24:10
+      --> portcullis.toml:20:10
        |
-    24 | "/b" = { client_cert = { san = ["x"] } }
+    20 | "/b" = { client_cert = { san = ["x"] } }
        |          ^^^^^^^^^^^ not available in this version
 
     error: `access = "certificate"` is not available in this version
-      --> portcullis.toml:25:19
+      --> portcullis.toml:21:19
        |
-    25 | "/c" = { access = "certificate" }
+    21 | "/c" = { access = "certificate" }
        |                   ^^^^^^^^^^^^^ not available in this version
 
-    portcullis.toml: 13 faults
+    portcullis.toml: 11 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");
