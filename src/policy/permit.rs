@@ -481,3 +481,6 @@ fn may_override(
         (None, Access::Authenticated) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

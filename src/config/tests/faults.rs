@@ -306,7 +306,7 @@ fn times_and_sizes_are_told() {
 drain_delay = "30s"
 drain_timeout = "25s"
 [server.limits]
-header_bytes = "1KiB"
+header_bytes = "512B"
 header_timeout = "1h30m"
 body_bytes = "none"
 idle_timeout = "soon"
@@ -325,7 +325,7 @@ response_timeout = "unlimited"
     error: `header_bytes` is out of bounds
      --> portcullis.toml:8:16
       |
-    8 | header_bytes = "1KiB"
+    8 | header_bytes = "512B"
       |                ^^^^^^ expected from "1KiB" to "1MiB"
 
     error: `header_timeout` is not a duration
