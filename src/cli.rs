@@ -6,6 +6,7 @@
 mod check;
 mod demo;
 mod run;
+mod token;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -38,6 +39,8 @@ enum Command {
     Run(Source),
     /// Validates a configuration and prints its effective routes; no network
     Check(Source),
+    /// Fetches a token with a configured credential and prints it alone
+    Token(token::Arguments),
     /// Shows everything on one machine with no AWS account: a pool, a legacy service, the sidecar between them
     Demo(demo::Arguments),
 }
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Run(source) => run::run(&source),
         Command::Check(source) => check::check(&source),
+        Command::Token(arguments) => token::token(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     }
 }

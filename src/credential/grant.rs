@@ -1,5 +1,6 @@
 //! Which grant a credential has, and the one place where all of them begin and end.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,6 @@ use super::fault::Fault;
 use super::identity_pool::IdentityPool;
 use super::oauth::ClientCredentials;
 use super::refresh::Refresh;
-use super::supply::Issue;
 use super::token::Issued;
 use super::user::User;
 use super::{Credential, Wanted};
@@ -48,6 +48,12 @@ impl Issuer {
             }
         }
     }
+}
+
+/// Something that issues tokens.
+pub(super) trait Issue: Send + 'static {
+    /// Fetches one; ends within a few fetch timeouts.
+    fn issue(&self) -> impl Future<Output = Result<Issued, Fault>> + Send;
 }
 
 /// What one supply asks of an issuer.

@@ -7,7 +7,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,8 +17,8 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::chance;
-use super::fault::Fault;
 use super::flight::{Denied, Failure, Flights};
+use super::grant::Issue;
 use super::lease::{Lease, Unavailable};
 use super::life;
 use super::token::{Issued, Token};
@@ -27,12 +26,6 @@ use crate::clock::{Clock, Timestamp};
 
 /// A token younger than this is not given up for a 401: the destination refuses for another reason than age.
 const YOUNG: Duration = Duration::from_secs(10);
-
-/// Something that issues tokens.
-pub(super) trait Issue: Send + 'static {
-    /// Fetches one; ends within a few fetch timeouts.
-    fn issue(&self) -> impl Future<Output = Result<Issued, Fault>> + Send;
-}
 
 /// A token for one credential and one set of scopes, shared by all who need it. Dropped, its task ends.
 pub struct Supply {
