@@ -83,8 +83,26 @@ impl Credentials {
         clock: &Clock,
         runtime: &Handle,
     ) -> Result<Credentials, FetchFault> {
-        let credential = |settings: &Arc<model::Credential>, user: Option<&Arc<Credential>>| {
-            let fetcher = Arc::new(Fetcher::new(&settings.fetch)?);
+        let mut made: Vec<(Arc<model::Fetch>, Arc<Fetcher>)> = Vec::new();
+        // Most share `[fetch]`: one fetcher, and one reading of the machine's roots, is enough for them.
+        Credentials::assemble(settings, clock, runtime, &mut |wanted| {
+            if let Some((_, fetcher)) = made.iter().find(|(known, _)| known == wanted) {
+                return Ok(Arc::clone(fetcher));
+            }
+            let fetcher = Arc::new(Fetcher::new(wanted)?);
+            made.push((Arc::clone(wanted), Arc::clone(&fetcher)));
+            Ok(fetcher)
+        })
+    }
+
+    fn assemble(
+        settings: &[Arc<model::Credential>],
+        clock: &Clock,
+        runtime: &Handle,
+        fetcher: &mut dyn FnMut(&Arc<model::Fetch>) -> Result<Arc<Fetcher>, FetchFault>,
+    ) -> Result<Credentials, FetchFault> {
+        let mut credential = |settings: &Arc<model::Credential>, user: Option<&Arc<Credential>>| {
+            let fetcher = fetcher(&settings.fetch)?;
             Ok(Arc::new(Credential {
                 issuer: Arc::new(Issuer::new(settings, user, fetcher, clock)),
                 settings: Arc::clone(settings),

@@ -48,7 +48,7 @@ impl Life {
         let told = expires_in
             .filter(|value| value.is_number())
             .and_then(Value::as_f64);
-        let own = exp.map(|exp| exp - now);
+        let own = exp.map(|exp| exp - now).filter(|own| !own.is_nan());
         match told
             .and_then(believed)
             .or_else(|| own.and_then(|own| believed(own.min(ABSURD))))
