@@ -1,8 +1,10 @@
 //! The configuration as its author meets it: what loads, what is refused, and in which words.
 
+mod credentials;
 mod defaults;
 mod faults;
 mod forms;
+mod outbound;
 mod properties;
 mod requirements;
 mod secrecy;

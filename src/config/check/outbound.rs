@@ -198,8 +198,9 @@ fn destinations(table: &mut Table<'_>, credentials: &Credentials) -> Vec<Arc<Des
     let mut list: Vec<(Arc<Destination>, Span)> = Vec::new();
     for item in table.names() {
         let address = destination::origin_key(item);
-        let what = format!("destination `{}`", item.key);
-        let Some(mut own) = item.table(&what, "outbound.*.destinations.*") else {
+        // Not by its key: that may be anything, a password among it.
+        let what = "this destination";
+        let Some(mut own) = item.table(what, "outbound.*.destinations.*") else {
             continue;
         };
         let read = destination::read(address.clone(), &mut own, credentials);

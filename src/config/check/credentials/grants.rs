@@ -48,7 +48,7 @@ pub(super) fn grant<'t>(
             let user = table.take("credential");
             (Grant::IdentityPool(identity_pool(table, names)), user)
         }
-        Some(Kind::ClientCredentials) | None => {
+        Some(Kind::ClientCredentials) => {
             let endpoint = endpoint(table);
             let client = client(table);
             if client.secrets.is_empty() && table.take("client_secret").is_none() {
@@ -59,6 +59,55 @@ pub(super) fn grant<'t>(
             }
             (Grant::ClientCredentials(endpoint, client), None)
         }
+        // That it has no grant has been told: what else it would need, and not, nobody knows.
+        None => {
+            table.asked_for(&KEYS);
+            (Grant::ClientCredentials(nowhere(), nobody()), None)
+        }
+    }
+}
+
+/// The keys of all grants.
+const KEYS: [&str; 16] = [
+    "token_url",
+    "client_id",
+    "client_secret",
+    "client_auth",
+    "parameters",
+    "user_pool_id",
+    "endpoint",
+    "username",
+    "password",
+    "token",
+    "refresh_token",
+    "state_file",
+    "identity_pool_id",
+    "credential",
+    "region",
+    "grant",
+];
+
+/// Stands in for an endpoint that could not be read.
+fn nowhere() -> TokenEndpoint {
+    TokenEndpoint {
+        url: String::new(),
+        auth: ClientAuth::Basic,
+        parameters: Vec::new(),
+    }
+}
+
+fn nobody() -> Client {
+    Client {
+        id: String::new(),
+        secrets: Vec::new(),
+    }
+}
+
+/// Stands in for a secret that could not be read.
+fn no_secret() -> Source {
+    Source {
+        value: Secret::new(String::new()),
+        file: None,
     }
 }
 
@@ -173,10 +222,7 @@ fn pool_id(item: Item<'_>) -> Option<(String, String)> {
 fn user(table: &mut Table<'_>, proof: Proof) -> User {
     let mut secret = |key: &'static str, expected: &str| {
         let source = table.required(key, expected, secrets::source);
-        source.unwrap_or_else(|| Source {
-            value: Secret::new(String::new()),
-            file: None,
-        })
+        source.unwrap_or_else(no_secret)
     };
     let username = secret(
         "username",
@@ -216,14 +262,8 @@ fn refresh(table: &mut Table<'_>) -> Refresh {
             let expected = "expected `token_url`, or `user_pool_id` for the pool's own API";
             table.lacks("token_url", expected);
             // Its other keys are known all the same.
-            for key in ["client_auth", "parameters", "endpoint"] {
-                table.take(key);
-            }
-            Via::Endpoint(TokenEndpoint {
-                url: String::new(),
-                auth: ClientAuth::Basic,
-                parameters: Vec::new(),
-            })
+            table.asked_for(&["client_auth", "parameters", "endpoint"]);
+            Via::Endpoint(nowhere())
         }
     };
     let expected = "expected `refresh_token`: { file = \"…\" } or { env = \"…\" }";
@@ -231,10 +271,7 @@ fn refresh(table: &mut Table<'_>) -> Refresh {
     Refresh {
         via,
         client: client(table),
-        refresh_token: refresh_token.unwrap_or_else(|| Source {
-            value: Secret::new(String::new()),
-            file: None,
-        }),
+        refresh_token: refresh_token.unwrap_or_else(no_secret),
         state_file: table.optional("state_file", |item| item.string().map(PathBuf::from)),
         token: table.or("token", user_token, UserToken::Access),
     }

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, header};
 
 use crate::config::check::credentials::{self, Credentials};
 use crate::config::check::{headers, origins, patterns, server};
-use crate::config::fault::Fault;
+use crate::config::fault::{Fault, mask};
 use crate::config::model::Address;
 use crate::config::model::credentials::{ClientTls, Destination, Grant, Shown, is_scope};
 use crate::config::raw::Value;
@@ -41,9 +41,13 @@ pub(super) fn origin(item: Item<'_>) -> Option<Address> {
 
 /// The key of a forward proxy's destination.
 pub(super) fn origin_key(item: Item<'_>) -> Option<Address> {
-    let url = origins::parse(item.key).filter(|url| {
-        url.is_bare() && matches!(url.scheme.as_str(), "http" | "https") && !item.key.contains('@')
-    });
+    if mask::has_userinfo(item.key) {
+        let message = "a destination has a user or a password in it";
+        let expected = format!("expected {ORIGIN}");
+        return item.tell(Fault::at(item.key_span.clone(), message, expected).blanked());
+    }
+    let url = origins::parse(item.key)
+        .filter(|url| url.is_bare() && matches!(url.scheme.as_str(), "http" | "https"));
     match url {
         Some(url) if !is_metadata(&url.host) => Some(address(url)),
         Some(_) => item.tell(Fault::at(
