@@ -8,6 +8,7 @@ use http_body_util::Full;
 
 use crate::net::conn::Arrival;
 use crate::ready::Readiness;
+use crate::reload::Status;
 use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::{Metrics, Telemetry};
 
@@ -19,6 +20,8 @@ pub struct Admin {
     pub telemetry: Arc<Telemetry>,
     /// Whether traffic may come.
     pub readiness: Arc<Readiness>,
+    /// What is known of the configuration.
+    pub status: Arc<Status>,
 }
 
 /// Which of the two listeners a request came to.

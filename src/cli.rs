@@ -5,6 +5,9 @@
 
 mod check;
 mod demo;
+mod explain;
+mod extras;
+mod ready;
 mod run;
 mod token;
 
@@ -13,7 +16,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config, Surroundings};
+use crate::config::Config;
+use crate::reload::{LoadFault, Loaded, Origin};
 
 /// Something failed while running.
 const FAILED: u8 = 1;
@@ -41,8 +45,16 @@ enum Command {
     Check(Source),
     /// Fetches a token with a configured credential and prints it alone
     Token(token::Arguments),
+    /// Says what would come of a request: its route, each requirement, the headers the service would get, the answer
+    Explain(explain::Arguments),
+    /// Asks a running sidecar whether it is ready; exit 0 or 1
+    Ready(Source),
     /// Shows everything on one machine with no AWS account: a pool, a legacy service, the sidecar between them
     Demo(demo::Arguments),
+    /// Prints a completion script for a shell
+    Completions(extras::Completions),
+    /// Prints the manual
+    Man,
 }
 
 /// Where the configuration is.
@@ -67,7 +79,11 @@ pub fn main() -> ExitCode {
         Command::Run(source) => run::run(&source),
         Command::Check(source) => check::check(&source),
         Command::Token(arguments) => token::token(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Ready(source) => ready::ready(&source),
         Command::Demo(arguments) => demo::demo(&arguments),
+        Command::Completions(arguments) => extras::completions(&arguments),
+        Command::Man => extras::man(),
     }
 }
 
@@ -79,35 +95,33 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+/// Where the configuration is that `source` names.
+fn origin(source: &Source) -> Origin {
+    if let Some(text) = env("PORTCULLIS_CONFIG_TOML") {
+        return Origin::text("$PORTCULLIS_CONFIG_TOML", text, env);
+    }
+    let path = source
+        .config
+        .clone()
+        .or_else(|| env("PORTCULLIS_CONFIG").map(PathBuf::from));
+    Origin::file(
+        path.unwrap_or_else(|| PathBuf::from("portcullis.toml")),
+        env,
+    )
+}
+
 /// Loads the configuration that `source` names. Its faults are printed; the exit status comes back.
 fn load(source: &Source) -> Result<Config, ExitCode> {
-    let (name, text) = match env("PORTCULLIS_CONFIG_TOML") {
-        Some(text) => ("$PORTCULLIS_CONFIG_TOML".to_owned(), text),
-        None => {
-            let path = source
-                .config
-                .clone()
-                .or_else(|| env("PORTCULLIS_CONFIG").map(PathBuf::from));
-            let path = path.unwrap_or_else(|| PathBuf::from("portcullis.toml"));
-            match std::fs::read_to_string(&path) {
-                Ok(text) => (path.display().to_string(), text),
-                Err(error) => {
-                    eprintln!("portcullis: can't read {}: {error}", path.display());
-                    return Err(ExitCode::from(BAD));
-                }
-            }
+    load_from(&origin(source)).map(|loaded| loaded.config)
+}
+
+/// The same, with what was read for it.
+fn load_from(origin: &Origin) -> Result<Loaded, ExitCode> {
+    origin.load().map_err(|fault| {
+        match fault {
+            LoadFault::Faults(faults) => eprint!("{}", faults.render()),
+            fault => eprintln!("portcullis: {fault}"),
         }
-    };
-    config::load(
-        &name,
-        &text,
-        &Surroundings {
-            env: &env,
-            read: &read,
-        },
-    )
-    .map_err(|faults| {
-        eprint!("{}", faults.render());
         ExitCode::from(BAD)
     })
 }

@@ -16,6 +16,6 @@ pub use metrics::Metrics;
 pub struct Telemetry {
     /// Counters and gauges.
     pub metrics: Metrics,
-    /// A line for each request, if it is asked for.
-    pub access: Option<AccessLog>,
+    /// A line for each request, while it is asked for.
+    pub access: AccessLog,
 }

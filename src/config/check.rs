@@ -17,6 +17,7 @@ mod review;
 mod routes;
 mod rules;
 mod server;
+mod tests_table;
 mod tokens;
 mod upstreams;
 
@@ -53,6 +54,7 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         .and_then(|item| item.table("[cors]", "cors"))
         .map(browsers::cors);
     let telemetry = tokens::telemetry(root.below("telemetry", "telemetry"));
+    let tests = tests_table::tests(root.below("tests", "tests"), &pools);
     root.finish();
     let config = Config {
         server,
@@ -66,6 +68,7 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         cors,
         credentials: credentials.list,
         outbound,
+        tests,
         telemetry,
         warnings: Vec::new(),
         files: at.files.borrow().clone(),

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use crate::token::Principal;
 
 /// How long lines may wait to be written.
 const FLUSH: Duration = Duration::from_millis(50);
+/// How long the writer sleeps while nothing is told.
+const REST: Duration = Duration::from_secs(1);
 /// Lines that may wait; beyond them lines are lost, and counted.
 const WAITING: usize = 65_536;
 /// Bytes of a path that are told.
@@ -27,16 +30,27 @@ const PATH_BYTES: usize = 2_048;
 /// The access log.
 pub struct AccessLog {
     shared: Arc<Shared>,
-    format: LogFormat,
-    subject: bool,
+}
+
+/// What is told, and how. May change while lines wait: they are written as is said then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Whether there is a line for each request.
+    pub on: bool,
+    /// How it is written.
+    pub format: LogFormat,
+    /// Whether `sub` and `client_id` are told.
+    pub subject: bool,
 }
 
 struct Shared {
+    /// That of the style, for those who have something to tell.
+    on: AtomicBool,
     waiting: Mutex<Waiting>,
 }
 
-#[derive(Default)]
 struct Waiting {
+    style: Style,
     lines: Vec<Line>,
     lost: u64,
     closed: bool,
@@ -63,24 +77,35 @@ struct Line {
 }
 
 impl AccessLog {
-    /// Starts the writer. `subject` says whether `sub` and `client_id` are told.
-    pub fn start(format: LogFormat, subject: bool) -> std::io::Result<AccessLog> {
+    /// Starts the writer.
+    pub fn start(style: Style) -> std::io::Result<AccessLog> {
         let shared = Arc::new(Shared {
-            waiting: Mutex::default(),
+            on: AtomicBool::new(style.on),
+            waiting: Mutex::new(Waiting {
+                style,
+                lines: Vec::new(),
+                lost: 0,
+                closed: false,
+            }),
         });
         let writer = shared.clone();
         std::thread::Builder::new()
             .name("access-log".to_owned())
-            .spawn(move || write_all(&writer, format, subject))?;
-        Ok(AccessLog {
-            shared,
-            format,
-            subject,
-        })
+            .spawn(move || write_all(&writer))?;
+        Ok(AccessLog { shared })
     }
 
-    /// Tells of a request that has ended.
+    /// Tells in this style from now on.
+    pub fn restyle(&self, style: Style) {
+        self.shared.lock().style = style;
+        self.shared.on.store(style.on, Ordering::Relaxed);
+    }
+
+    /// Tells of a request that has ended, if such are told of.
     pub fn record(&self, exchange: &Exchange, status: u16) {
+        if !self.shared.on.load(Ordering::Relaxed) {
+            return;
+        }
         let line = Line {
             at: Clock::System.now(),
             request_id: exchange.request_id.clone(),
@@ -109,8 +134,8 @@ impl AccessLog {
 
     /// Writes what still waits. Called once, at the end.
     pub fn flush(&self) {
-        let waiting = std::mem::take(&mut *self.shared.lock());
-        write(waiting, self.format, self.subject);
+        let taken = self.shared.lock().take();
+        write(taken);
     }
 }
 
@@ -127,9 +152,20 @@ impl Shared {
     }
 }
 
-fn write_all(shared: &Shared, format: LogFormat, subject: bool) {
+/// Lines to be written, in a style, and how many were lost before them.
+type Taken = (Vec<Line>, Style, u64);
+
+impl Waiting {
+    fn take(&mut self) -> Taken {
+        let lines = std::mem::take(&mut self.lines);
+        (lines, self.style, std::mem::take(&mut self.lost))
+    }
+}
+
+fn write_all(shared: &Shared) {
     loop {
-        std::thread::sleep(FLUSH);
+        let on = shared.on.load(Ordering::Relaxed);
+        std::thread::sleep(if on { FLUSH } else { REST });
         let mut waiting = shared.lock();
         if waiting.closed {
             return;
@@ -137,26 +173,26 @@ fn write_all(shared: &Shared, format: LogFormat, subject: bool) {
         if waiting.lines.is_empty() {
             continue;
         }
-        let taken = std::mem::take(&mut *waiting);
+        let taken = waiting.take();
         drop(waiting);
-        write(taken, format, subject);
+        write(taken);
     }
 }
 
-fn write(waiting: Waiting, format: LogFormat, subject: bool) {
-    let mut text = String::with_capacity(waiting.lines.len() * 512);
-    for line in &waiting.lines {
-        match format {
-            LogFormat::Json => line.render_json(&mut text, subject),
-            LogFormat::Text => line.render_text(&mut text, subject),
+fn write((lines, style, lost): Taken) {
+    let mut text = String::with_capacity(lines.len() * 512);
+    for line in &lines {
+        match style.format {
+            LogFormat::Json => line.render_json(&mut text, style.subject),
+            LogFormat::Text => line.render_text(&mut text, style.subject),
         }
         text.push('\n');
     }
     // A log that can't be written must not stop requests (Q11).
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
-    if waiting.lost > 0 {
+    if lost > 0 {
         tracing::warn!(
-            lost = waiting.lost,
+            lost,
             "access log lines were lost: stderr is not read fast enough"
         );
     }

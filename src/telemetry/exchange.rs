@@ -108,8 +108,6 @@ impl Drop for Exchange {
         if let Some(reason) = self.audit {
             metrics.audited(route, reason);
         }
-        if let Some(access) = &self.telemetry.access {
-            access.record(self, status);
-        }
+        self.telemetry.access.record(self, status);
     }
 }

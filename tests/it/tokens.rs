@@ -3,16 +3,20 @@
 //! The wire's side of the table of token attacks (J01-J18); what a token's claims must say is in `claims`. Every test
 //! ends with a good token that passes in the same run.
 
+use std::time::Instant;
+
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA384,
-    RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding,
 };
 use serde_json::{Value, json};
 
 use crate::support::mint::{b64, seal};
-use crate::support::{Recorder, Request, Rig, Token, a1, a2, access, b1, get};
+use crate::support::{
+    Answer, PATIENCE, Recorder, Request, Rig, Setup, Token, a1, a2, access, b1, get,
+};
 
 pub fn orders(token: &str) -> Request {
     get("/orders/1").bearer(token)
@@ -163,6 +167,48 @@ fn j03_another_algorithm_is_refused_even_with_the_right_key() {
         &signed("RS256", &|text| a1().sign_as(&RSA_PSS_SHA256, text)),
         "bad_signature",
     );
+}
+
+#[test]
+fn j04_the_algorithm_is_neither_the_tokens_nor_the_key_sets_to_choose() {
+    let rig = Setup::standard().pool("jwks_cooldown = \"1ms\"").start();
+    let signed = |alg: &str, scheme: &'static dyn RsaEncoding| {
+        let token = access().header("alg", alg);
+        token.with_signature(&a1().sign_as(scheme, token.unsigned().as_bytes()))
+    };
+    // A key that says it is for RS512 serves neither as that nor as anything else.
+    let mut other = a1().jwk();
+    other["alg"] = json!("RS512");
+    let keys = json!({"keys": [other, a2().jwk()]});
+    rig.keys_a.answer(move |_| Answer::json(&keys));
+    let deadline = Instant::now() + PATIENCE;
+    while rig.send(&orders(&access().key(a2()).sign())).status != 200 {
+        assert!(Instant::now() < deadline, "the new keys never came");
+    }
+    is_refused(
+        &rig,
+        &signed("RS512", &RSA_PKCS1_SHA512),
+        "unsupported_algorithm",
+    );
+    is_refused(&rig, &access().sign(), "unknown_key");
+    // One that does not say is for RS256 alone, as Cognito's are.
+    let mut bare = a1().jwk();
+    bare.as_object_mut().unwrap().remove("alg");
+    let keys = json!({"keys": [bare]});
+    let keys = Recorder::answering(move |_| Answer::json(&keys));
+    let rig = Setup::standard().start_unready(keys);
+    rig.gate.wait_until_ready();
+    is_refused(
+        &rig,
+        &signed("RS512", &RSA_PKCS1_SHA512),
+        "unsupported_algorithm",
+    );
+    is_refused(
+        &rig,
+        &signed("PS256", &RSA_PSS_SHA256),
+        "unsupported_algorithm",
+    );
+    rig.control();
 }
 
 #[test]

@@ -480,8 +480,6 @@ tls = { cert_file = "/c", key_file = "/k" }
 url = "https://127.0.0.1:3000"
 http2 = true
 tls = { ca_file = "/c" }
-[tests]
-"a" = { request = "GET /", expect = "allow" }
 [login]
 pool = "main"
 [telemetry]
@@ -518,49 +516,43 @@ X-San = "@tls.san"
     9 | tls = { ca_file = "/c" }
       | ^^^ not available in this version
 
-    error: `[tests]` is not available in this version
+    error: `[login]` is not available in this version
       --> portcullis.toml:10:2
        |
-    10 | [tests]
-       |  ^^^^^ not available in this version
-
-    error: `[login]` is not available in this version
-      --> portcullis.toml:12:2
-       |
-    12 | [login]
+    10 | [login]
        |  ^^^^^ not available in this version
 
     error: `otlp_endpoint` is not available in this version
-      --> portcullis.toml:15:1
+      --> portcullis.toml:13:1
        |
-    15 | otlp_endpoint = "http://127.0.0.1:4318"
+    13 | otlp_endpoint = "http://127.0.0.1:4318"
        | ^^^^^^^^^^^^^ not available in this version
 
     error: an `@tls` fact is not available in this version
-      --> portcullis.toml:17:9
+      --> portcullis.toml:15:9
        |
-    17 | X-San = "@tls.san"
+    15 | X-San = "@tls.san"
        |         ^^^^^^^^^^ not available in this version
 
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:19:18
+      --> portcullis.toml:17:18
        |
-    19 | "/a" = { login = true }
+    17 | "/a" = { login = true }
        |                  ^^^^ not available in this version
 
     error: `client_cert` is not available in this version
-      --> portcullis.toml:20:10
+      --> portcullis.toml:18:10
        |
-    20 | "/b" = { client_cert = { san = ["x"] } }
+    18 | "/b" = { client_cert = { san = ["x"] } }
        |          ^^^^^^^^^^^ not available in this version
 
     error: `access = "certificate"` is not available in this version
-      --> portcullis.toml:21:19
+      --> portcullis.toml:19:19
        |
-    21 | "/c" = { access = "certificate" }
+    19 | "/c" = { access = "certificate" }
        |                   ^^^^^^^^^^^^^ not available in this version
 
-    portcullis.toml: 11 faults
+    portcullis.toml: 10 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");

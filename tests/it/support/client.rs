@@ -199,6 +199,21 @@ impl Connection {
         self.read(&request.method)
     }
 
+    /// The client is done sending.
+    pub fn finish(&mut self) {
+        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+    }
+
+    /// The same connection for a second thread: one writes while the other reads.
+    pub fn second(&self) -> Connection {
+        let stream = self.stream.try_clone().expect("a socket can be cloned");
+        Connection {
+            stream,
+            address: self.address,
+            buffer: Vec::new(),
+        }
+    }
+
     /// Reads the answer to a request of this method.
     pub fn read(&mut self, method: &str) -> Response {
         self.try_read(method).unwrap_or_else(|| {

@@ -160,6 +160,8 @@ struct State {
     script: Script,
     /// While set, nobody is answered.
     held: bool,
+    /// While set, a request is answered before its body is read, and its connection read no further.
+    at_heads: bool,
     requests: Vec<Recorded>,
     /// Every byte of every connection.
     bytes: Vec<Vec<u8>>,
@@ -211,6 +213,7 @@ impl Recorder {
         let state = State {
             script: Arc::new(script),
             held: false,
+            at_heads: false,
             requests: Vec::new(),
             bytes: Vec::new(),
             waiting: 0,
@@ -262,6 +265,11 @@ impl Recorder {
     /// Everybody gets an answer again.
     pub fn release(&self) {
         self.shared.change(|state| state.held = false);
+    }
+
+    /// Whether from now on a request is answered as soon as its head is there; its connection is read no further.
+    pub fn answer_at_heads(&self, at_heads: bool) {
+        self.shared.change(|state| state.at_heads = at_heads);
     }
 
     /// Every request so far.
@@ -359,7 +367,11 @@ fn serve(shared: &Shared, stream: TcpStream, index: usize) {
         if wire.stream.write_all(&answer.bytes).is_err() {
             return;
         }
-        match answer.ending {
+        let ending = match shared.lock().at_heads {
+            true => Ending::Silence,
+            false => answer.ending,
+        };
+        match ending {
             Ending::KeepAlive => {}
             Ending::Close => {
                 let _ = wire.stream.shutdown(Shutdown::Both);
@@ -447,7 +459,9 @@ impl Wire<'_> {
                 .find(|(own, _)| own.eq_ignore_ascii_case(name))
                 .map(|(_, value)| value.clone())
         };
+        let at_heads = self.shared.lock().at_heads;
         let (body, trailers) = match (value("transfer-encoding"), value("content-length")) {
+            _ if at_heads => (Vec::new(), String::new()),
             (Some(_), _) => self.read_chunks()?,
             (None, Some(length)) => (self.read_exactly(length.parse().ok()?)?, String::new()),
             (None, None) => (Vec::new(), String::new()),
