@@ -14,6 +14,7 @@ mod lease;
 mod life;
 mod oauth;
 mod refresh;
+mod session;
 pub(crate) mod srp;
 mod state;
 mod supply;
@@ -40,6 +41,9 @@ pub use token::{AwsKeys, claims};
 
 /// The credentials of one configuration, in its order.
 pub struct Credentials(Vec<Arc<Credential>>);
+
+/// Gives the fetcher for some settings.
+type Fetchers<'a> = dyn FnMut(&Arc<model::Fetch>) -> Result<Arc<Fetcher>, FetchFault> + 'a;
 
 /// One `[credentials.NAME]` at run time.
 pub struct Credential {
@@ -77,15 +81,17 @@ pub struct Facts {
 }
 
 impl Credentials {
-    /// Prepares all credentials; nothing is fetched yet. Their tasks run on `runtime`.
+    /// Prepares all credentials; nothing is fetched yet. Their tasks run on `runtime`. Those of `old` whose settings are the
+    /// same are carried over, with the tokens they have in hand.
     pub fn new(
         settings: &[Arc<model::Credential>],
         clock: &Clock,
         runtime: &Handle,
+        old: Option<&Credentials>,
     ) -> Result<Credentials, FetchFault> {
         let mut made: Vec<(Arc<model::Fetch>, Arc<Fetcher>)> = Vec::new();
         // Most share `[fetch]`: one fetcher, and one reading of the machine's roots, is enough for them.
-        Credentials::assemble(settings, clock, runtime, &mut |wanted| {
+        Credentials::assemble(settings, clock, runtime, old, &mut |wanted| {
             if let Some((_, fetcher)) = made.iter().find(|(known, _)| known == wanted) {
                 return Ok(Arc::clone(fetcher));
             }
@@ -99,9 +105,14 @@ impl Credentials {
         settings: &[Arc<model::Credential>],
         clock: &Clock,
         runtime: &Handle,
-        fetcher: &mut dyn FnMut(&Arc<model::Fetch>) -> Result<Arc<Fetcher>, FetchFault>,
+        old: Option<&Credentials>,
+        fetcher: &mut Fetchers<'_>,
     ) -> Result<Credentials, FetchFault> {
         let mut credential = |settings: &Arc<model::Credential>, user: Option<&Arc<Credential>>| {
+            let kept = old.and_then(|old| old.same(settings, user));
+            if let Some(kept) = kept {
+                return Ok(Arc::clone(kept));
+            }
             let fetcher = fetcher(&settings.fetch)?;
             Ok(Arc::new(Credential {
                 issuer: Arc::new(Issuer::new(settings, user, fetcher, clock)),
@@ -128,6 +139,17 @@ impl Credentials {
             }
         });
         list.collect::<Result<_, _>>().map(Credentials)
+    }
+
+    /// The credential with these settings, for the same user: an identity pool's holds on to its user's.
+    fn same(
+        &self,
+        settings: &model::Credential,
+        user: Option<&Arc<Credential>>,
+    ) -> Option<&Arc<Credential>> {
+        let kept = self.named(&settings.name)?;
+        let same_user = user.is_none_or(|user| self.0.iter().any(|old| Arc::ptr_eq(old, user)));
+        (*kept.settings == *settings && same_user).then_some(kept)
     }
 
     /// The credential with this index in the configuration.

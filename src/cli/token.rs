@@ -89,7 +89,8 @@ fn fetch(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let credentials = Credentials::new(&config.credentials, &Clock::System, runtime.handle())?;
+    let credentials =
+        Credentials::new(&config.credentials, &Clock::System, runtime.handle(), None)?;
     let credential = credentials
         .named(&settings.name)
         .ok_or("the credential is gone")?;

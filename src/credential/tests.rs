@@ -81,9 +81,13 @@ fn credential(grant: Grant) -> Arc<Credential> {
 }
 
 fn credentials(settings: &[Arc<model::Credential>]) -> Credentials {
+    reloaded(settings, None)
+}
+
+fn reloaded(settings: &[Arc<model::Credential>], old: Option<&Credentials>) -> Credentials {
     let clock = Clock::fixed(NOW);
     let shared = &mut |_: &_| Ok(Arc::clone(&FETCHER));
-    Credentials::assemble(settings, &clock, &Handle::current(), shared).unwrap()
+    Credentials::assemble(settings, &clock, &Handle::current(), old, shared).unwrap()
 }
 
 /// A demo pool that serves.
@@ -146,4 +150,30 @@ fn told(fault: &Unavailable) -> String {
     };
     let after = rest.trim_start_matches(|char: char| char.is_ascii_digit());
     format!("{before}127.0.0.1:PORT{after}")
+}
+
+#[tokio::test]
+async fn a_reload_keeps_the_tokens_of_credentials_that_did_not_change() {
+    let pool = demo_pool();
+    let machine = |id: &str, secret: &str| {
+        let endpoint = endpoint(format!("{}/oauth2/token", pool.base), ClientAuth::Basic);
+        Grant::ClientCredentials(endpoint, client(id, &[secret]))
+    };
+    let reader = machine("demo-reader", "reader-secret-for-demo-only");
+    let old = credentials(&[
+        settings("stays", reader.clone()),
+        settings("changes", reader.clone()),
+    ]);
+    for credential in old.iter() {
+        let _ = credential.lease(&[]).await.unwrap();
+    }
+    let writer = machine("demo-writer", "writer-secret-for-demo-only");
+    let new = [settings("changes", writer), settings("stays", reader)];
+    let new = reloaded(&new, Some(&old));
+    drop(old);
+    let in_hand = |name: &str| new.named(name).unwrap().supply(&[]).in_hand();
+    assert!(in_hand("stays").is_some());
+    assert!(in_hand("changes").is_none());
+    let lease = new.named("changes").unwrap().lease(&[]).await.unwrap();
+    assert_eq!(claim(&lease, "client_id"), "demo-writer");
 }

@@ -60,6 +60,7 @@ fn a_server_whose_number_would_give_the_key_away_is_refused() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn no_challenge_panics(salt in ".{0,40}", public in ".{0,40}", block in ".{0,40}") {
         let srp = Srp::with(BigUint::from(7u8));
