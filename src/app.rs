@@ -257,16 +257,18 @@ async fn accept(gate: Arc<Gate>, shared: Arc<Reach>, acceptor: Acceptor, mut wat
         let open = Open::count(&shared.telemetry, gate::LISTENER);
         tokio::spawn(async move {
             let (_open, _room) = (open, accepted.room);
-            let service = |arrival| gate::serve(&gate, arrival);
+            let line = gate::Line::default();
+            let service = |arrival| gate::serve(&gate, &line, arrival);
             conn::serve(
                 accepted.socket,
                 accepted.client,
                 limits,
                 answer,
-                drain,
+                drain.clone(),
                 service,
             )
             .await;
+            line.tunnel(drain).await;
         });
     }
 }

@@ -5,6 +5,7 @@
 //! unknown, or said to be unavailable.
 
 mod browsers;
+mod certificates;
 mod credentials;
 mod fetch;
 mod headers;

@@ -50,19 +50,6 @@ pub fn source(item: Item<'_>) -> Option<Source> {
     })
 }
 
-/// A private key's file, as PEM.
-pub fn private_key(item: Item<'_>) -> Option<Secret> {
-    let (_, pem) = file(item)?;
-    let text = String::from_utf8(pem).ok();
-    match text.filter(|text| text.contains("PRIVATE KEY-----")) {
-        Some(text) => Some(Secret::new(text)),
-        None => item.refuse(
-            "there is no private key in this file",
-            "expected PEM: -----BEGIN PRIVATE KEY-----",
-        ),
-    }
-}
-
 /// Neither a file alone nor a variable alone: whatever else stands in there is blanked.
 fn stranger(item: Item<'_>, entries: &[Entry]) -> Option<Secret> {
     for entry in entries {

@@ -20,3 +20,4 @@ mod reload;
 mod rules;
 mod tidy;
 mod tokens;
+mod upstream;

@@ -20,7 +20,7 @@ pub(super) fn fetch(mut table: Table<'_>) -> Fetch {
 }
 
 /// The bytes of a file with at least one certificate in it.
-pub(super) fn certificates(item: Item<'_>) -> Option<Vec<u8>> {
+fn certificates(item: Item<'_>) -> Option<Vec<u8>> {
     let (_, pem) = secrets::file(item)?;
     let marker = b"-----BEGIN CERTIFICATE-----";
     match memchr::memmem::find(&pem, marker) {

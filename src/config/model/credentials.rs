@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
-use super::{Address, Fetch, Listen};
+use super::{Address, ClientTls, Fetch, Listen};
 use crate::policy::route::Pattern;
 use crate::secret::Secret;
 
@@ -264,17 +264,6 @@ pub enum Shown {
         /// `region`
         region: String,
     },
-}
-
-/// `tls` of a destination.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ClientTls {
-    /// Further roots, as PEM bytes read at check.
-    pub ca_pem: Option<Vec<u8>>,
-    /// Our certificate and its key, as PEM.
-    pub identity: Option<(Vec<u8>, Secret)>,
-    /// The name expected in place of the host's.
-    pub server_name: Option<String>,
 }
 
 /// Whether this is one scope (RFC 6749 §3.3).

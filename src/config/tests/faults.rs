@@ -476,10 +476,6 @@ fn what_this_version_lacks_is_told_and_never_ignored() {
     assert_snapshot!(refused(
         r#"[server]
 tls = { cert_file = "/c", key_file = "/k" }
-[upstream]
-url = "https://127.0.0.1:3000"
-http2 = true
-tls = { ca_file = "/c" }
 [login]
 pool = "main"
 [telemetry]
@@ -498,61 +494,43 @@ X-San = "@tls.san"
     5 | tls = { cert_file = "/c", key_file = "/k" }
       | ^^^ not available in this version
 
-    error: an upstream over https is not available in this version
-     --> portcullis.toml:7:7
-      |
-    7 | url = "https://127.0.0.1:3000"
-      |       ^^^^^^^^^^^^^^^^^^^^^^^^ not available in this version
-
-    error: HTTP/2 to an upstream is not available in this version
-     --> portcullis.toml:8:9
-      |
-    8 | http2 = true
-      |         ^^^^ not available in this version
-
-    error: TLS to an upstream (`tls`) is not available in this version
-     --> portcullis.toml:9:1
-      |
-    9 | tls = { ca_file = "/c" }
-      | ^^^ not available in this version
-
     error: `[login]` is not available in this version
-      --> portcullis.toml:10:2
-       |
-    10 | [login]
-       |  ^^^^^ not available in this version
+     --> portcullis.toml:6:2
+      |
+    6 | [login]
+      |  ^^^^^ not available in this version
 
     error: `otlp_endpoint` is not available in this version
-      --> portcullis.toml:13:1
-       |
-    13 | otlp_endpoint = "http://127.0.0.1:4318"
-       | ^^^^^^^^^^^^^ not available in this version
+     --> portcullis.toml:9:1
+      |
+    9 | otlp_endpoint = "http://127.0.0.1:4318"
+      | ^^^^^^^^^^^^^ not available in this version
 
     error: an `@tls` fact is not available in this version
-      --> portcullis.toml:15:9
+      --> portcullis.toml:11:9
        |
-    15 | X-San = "@tls.san"
+    11 | X-San = "@tls.san"
        |         ^^^^^^^^^^ not available in this version
 
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:17:18
+      --> portcullis.toml:13:18
        |
-    17 | "/a" = { login = true }
+    13 | "/a" = { login = true }
        |                  ^^^^ not available in this version
 
     error: `client_cert` is not available in this version
-      --> portcullis.toml:18:10
+      --> portcullis.toml:14:10
        |
-    18 | "/b" = { client_cert = { san = ["x"] } }
+    14 | "/b" = { client_cert = { san = ["x"] } }
        |          ^^^^^^^^^^^ not available in this version
 
     error: `access = "certificate"` is not available in this version
-      --> portcullis.toml:19:19
+      --> portcullis.toml:15:19
        |
-    19 | "/c" = { access = "certificate" }
+    15 | "/c" = { access = "certificate" }
        |                   ^^^^^^^^^^^^^ not available in this version
 
-    portcullis.toml: 10 faults
+    portcullis.toml: 7 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");

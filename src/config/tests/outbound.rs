@@ -220,11 +220,11 @@ mode = "forward_proxy"
        |
        = help: it hands out the machine's credentials to whoever can call it
 
-    error: `cert_file` stands alone
+    error: a certificate without its key
       --> portcullis.toml:30:21
        |
     30 | tls = { cert_file = "/etc/ca.pem", client_ca_file = "/etc/ca.pem" }
-       |                     ^^^^^^^^^^^^^ expected `key_file` beside it
+       |                     ^^^^^^^^^^^^^ expected `key_file` too
 
     error: TLS on a listener of the courier (`client_ca_file`) is not available in this version
       --> portcullis.toml:30:36

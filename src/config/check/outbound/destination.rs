@@ -6,14 +6,13 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, header};
 
 use crate::config::check::credentials::{self, Credentials};
-use crate::config::check::{headers, origins, patterns, server};
+use crate::config::check::{certificates, headers, origins, patterns, server};
 use crate::config::fault::{Fault, mask};
 use crate::config::model::Address;
-use crate::config::model::credentials::{ClientTls, Destination, Grant, Shown, is_scope};
+use crate::config::model::credentials::{Destination, Grant, Shown, is_scope};
 use crate::config::raw::Value;
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
-use crate::config::secrets;
 
 const ORIGIN: &str = "an origin such as \"https://inventory.example.com\", without a path";
 
@@ -91,7 +90,11 @@ pub(super) fn read(
     table: &mut Table<'_>,
     credentials: &Credentials,
 ) -> Destination {
-    let tls = table.optional("tls", tls).unwrap_or_default();
+    let tls = table
+        .optional("tls", |item| {
+            certificates::client_tls(item, "outbound.*.tls")
+        })
+        .unwrap_or_default();
     let plain = !matches!(address, Some(Address::Tcp { tls: true, .. }) | None);
     if let (true, Some(item)) = (plain, table.take("tls")) {
         item.refuse::<()>(
@@ -221,32 +224,5 @@ fn signature(item: Item<'_>, credential: usize) -> Option<Shown> {
         credential,
         service: service?,
         region: region?,
-    })
-}
-
-fn tls(item: Item<'_>) -> Option<ClientTls> {
-    let mut table = item.table("`tls`", "outbound.*.tls")?;
-    let ca_pem = table.optional("ca_file", super::super::fetch::certificates);
-    let certificate = table.take("cert_file");
-    let key = table.take("key_file");
-    let lone = |item: Item<'_>, other: &str| {
-        item.refuse::<()>(
-            format!("`{}` stands alone", item.key),
-            format!("expected `{other}` beside it"),
-        )
-    };
-    match (certificate, key) {
-        (Some(item), None) => drop(lone(item, "key_file")),
-        (None, Some(item)) => drop(lone(item, "cert_file")),
-        _ => {}
-    }
-    let certificate = certificate.and_then(super::super::fetch::certificates);
-    let key = key.and_then(secrets::private_key);
-    let server_name = table.optional("server_name", |item| item.string().map(str::to_owned));
-    table.finish();
-    Some(ClientTls {
-        ca_pem,
-        identity: certificate.zip(key),
-        server_name,
     })
 }
