@@ -20,4 +20,5 @@ mod reload;
 mod rules;
 mod tidy;
 mod tokens;
+mod transport;
 mod upstream;

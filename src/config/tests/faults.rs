@@ -474,63 +474,33 @@ url = "unix:app.sock"
 #[test]
 fn what_this_version_lacks_is_told_and_never_ignored() {
     assert_snapshot!(refused(
-        r#"[server]
-tls = { cert_file = "/c", key_file = "/k" }
-[login]
+        r#"[login]
 pool = "main"
 [telemetry]
 otlp_endpoint = "http://127.0.0.1:4318"
-[identity.headers]
-X-San = "@tls.san"
 [routes]
 "/a" = { login = true }
-"/b" = { client_cert = { san = ["x"] } }
-"/c" = { access = "certificate" }
 "#
     ), @r#"
-    error: TLS on the gate (`[server] tls`) is not available in this version
-     --> portcullis.toml:5:1
-      |
-    5 | tls = { cert_file = "/c", key_file = "/k" }
-      | ^^^ not available in this version
-
     error: `[login]` is not available in this version
-     --> portcullis.toml:6:2
+     --> portcullis.toml:4:2
       |
-    6 | [login]
+    4 | [login]
       |  ^^^^^ not available in this version
 
     error: `otlp_endpoint` is not available in this version
-     --> portcullis.toml:9:1
+     --> portcullis.toml:7:1
       |
-    9 | otlp_endpoint = "http://127.0.0.1:4318"
+    7 | otlp_endpoint = "http://127.0.0.1:4318"
       | ^^^^^^^^^^^^^ not available in this version
 
-    error: an `@tls` fact is not available in this version
-      --> portcullis.toml:11:9
-       |
-    11 | X-San = "@tls.san"
-       |         ^^^^^^^^^^ not available in this version
-
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:13:18
-       |
-    13 | "/a" = { login = true }
-       |                  ^^^^ not available in this version
+     --> portcullis.toml:9:18
+      |
+    9 | "/a" = { login = true }
+      |                  ^^^^ not available in this version
 
-    error: `client_cert` is not available in this version
-      --> portcullis.toml:14:10
-       |
-    14 | "/b" = { client_cert = { san = ["x"] } }
-       |          ^^^^^^^^^^^ not available in this version
-
-    error: `access = "certificate"` is not available in this version
-      --> portcullis.toml:15:19
-       |
-    15 | "/c" = { access = "certificate" }
-       |                   ^^^^^^^^^^^^^ not available in this version
-
-    portcullis.toml: 7 faults
+    portcullis.toml: 3 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");
