@@ -9,6 +9,7 @@ mod explain;
 mod extras;
 mod ready;
 mod run;
+mod token;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,6 +43,8 @@ enum Command {
     Run(Source),
     /// Validates a configuration and prints its effective routes; no network
     Check(Source),
+    /// Fetches a token with a configured credential and prints it alone
+    Token(token::Arguments),
     /// Says what would come of a request: its route, each requirement, the headers the service would get, the answer
     Explain(explain::Arguments),
     /// Asks a running sidecar whether it is ready; exit 0 or 1
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Run(source) => run::run(&source),
         Command::Check(source) => check::check(&source),
+        Command::Token(arguments) => token::token(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Ready(source) => ready::ready(&source),
         Command::Demo(arguments) => demo::demo(&arguments),

@@ -5,6 +5,7 @@
 //! always verified. A fault is one sentence that may be logged: the address in it has no user, password or query.
 
 mod address;
+pub mod post;
 #[cfg(test)]
 pub(crate) mod stub;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use crate::config::model;
 use crate::net::client_tls;
 use address::Address;
 pub use address::{is_loopback, shown};
+pub use post::Post;
 
 /// The most bytes an answer's body may have.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -194,17 +196,27 @@ fn refused(response: &Response, address: &Address) -> FetchFault {
     if status.is_redirection() {
         sentence.push_str("; redirects are not followed");
     }
-    // RFC 9110 §10.2.3: a date is allowed too; it would need the wall clock, and our own backoff does as well.
-    let retry_after = matches!(status.as_u16(), 429 | 503)
-        .then(|| text(response, &header::RETRY_AFTER))
-        .flatten()
-        .and_then(|seconds| seconds.parse().ok())
-        .map(Duration::from_secs);
     FetchFault {
         sentence,
         status: Some(status),
-        retry_after,
+        retry_after: retry_after(response),
     }
+}
+
+/// What a 429 or 503 asks us to wait: seconds, or a date (RFC 9110 §10.2.3), which is reckoned from the answer's own
+/// `Date`, so that a clock that is wrong here makes nothing of it.
+fn retry_after(response: &Response) -> Option<Duration> {
+    if !matches!(response.status().as_u16(), 429 | 503) {
+        return None;
+    }
+    let asked = text(response, &header::RETRY_AFTER)?;
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok();
+    let until = date(asked)?.timestamp();
+    let from = date(text(response, &header::DATE)?)?.timestamp();
+    Duration::try_from(until.duration_since(from)).ok()
 }
 
 /// A header's one value, if it is visible ASCII.

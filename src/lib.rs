@@ -34,6 +34,7 @@ pub mod config;
 pub mod telemetry;
 
 // Things with a lifetime.
+pub mod credential;
 pub mod drain;
 pub mod fetch;
 pub mod net;

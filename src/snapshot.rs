@@ -95,6 +95,9 @@ pub enum BuildFault {
     /// Its log level is none.
     #[error("{0}")]
     Telemetry(String),
+    /// It asks for outbound listeners: calls that should leave with a token must not be believed to.
+    #[error("[outbound] is not available in this version: nothing would listen there")]
+    Outbound,
 }
 
 impl Snapshot {
@@ -127,6 +130,9 @@ impl Snapshot {
         clock: &Clock,
         read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<Snapshot, BuildFault> {
+        if !config.outbound.is_empty() {
+            return Err(BuildFault::Outbound);
+        }
         logs::filter(&config.telemetry).map_err(BuildFault::Telemetry)?;
         let policy = compile::policy(&config).map_err(|_| BuildFault::Routes)?;
         let (rings, refreshing) = keys(&config, old, clock, read)?;

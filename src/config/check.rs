@@ -6,10 +6,12 @@
 
 mod browsers;
 mod certificates;
+mod credentials;
 mod fetch;
 mod headers;
 mod identity;
 mod origins;
+mod outbound;
 mod patterns;
 mod pools;
 mod review;
@@ -33,7 +35,9 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
     let upstreams = upstreams::upstreams(&mut root);
     let fetch = root.below("fetch", "fetch");
     let pools = pools::pools(root.take("pools"), &fetch, at);
+    let credentials = credentials::credentials(root.below("credentials", "credentials"), &fetch);
     fetch::fetch(fetch);
+    let outbound = outbound::outbound(root.below("outbound", "outbound"), &credentials, &server);
     let tokens = tokens::tokens(root.below("tokens", "tokens"));
     let (identity, globals) = identity::identity(root.below("identity", "identity"));
     let defaults = root.below("defaults", "routes.*");
@@ -67,6 +71,8 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         identity,
         routes,
         cors,
+        credentials: credentials.list,
+        outbound,
         tests,
         telemetry,
         warnings: Vec::new(),

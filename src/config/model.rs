@@ -2,6 +2,8 @@
 //!
 //! Parts are compared on reload: what is equal keeps its connections, keys and caches.
 
+pub mod credentials;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +11,8 @@ use std::time::Duration;
 
 use http::HeaderName;
 use ipnet::IpNet;
+
+pub use credentials::{Credential, Outbound};
 
 use crate::clock::Timestamp;
 use crate::policy::explain::Asked;
@@ -41,6 +45,10 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// `[cors]`
     pub cors: Option<Cors>,
+    /// `[credentials.NAME]` in their order.
+    pub credentials: Vec<Arc<Credential>>,
+    /// `[outbound.NAME]` in their order.
+    pub outbound: Vec<Arc<Outbound>>,
     /// `[tests]` in their order.
     pub tests: Vec<PolicyTest>,
     /// `[telemetry]`

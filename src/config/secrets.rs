@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
+use super::model::credentials::Source;
 use super::raw::item::Item;
 use super::raw::{Entry, Value};
 use crate::secret::Secret;
@@ -33,6 +34,20 @@ pub fn secret(item: Item<'_>) -> Option<Secret> {
         [entry] if entry.key == "env" => from_env(Item::of(entry, item.at)),
         _ => stranger(item, entries),
     }
+}
+
+/// The same with where it is, for it may change there while we run.
+pub fn source(item: Item<'_>) -> Option<Source> {
+    let value = secret(item)?;
+    let file = match &item.node.value {
+        Value::Table(entries) => entries.iter().find(|entry| entry.key == "file"),
+        _ => None,
+    };
+    let file = file.and_then(|entry| Item::of(entry, item.at).string());
+    Some(Source {
+        value,
+        file: file.map(PathBuf::from),
+    })
 }
 
 /// Neither a file alone nor a variable alone: whatever else stands in there is blanked.

@@ -1,10 +1,12 @@
 //! The configuration as its author meets it: what loads, what is refused, and in which words.
 
 mod certificates;
+mod credentials;
 mod defaults;
 mod faults;
 mod forms;
 mod gate_tls;
+mod outbound;
 mod properties;
 mod requirements;
 mod secrecy;

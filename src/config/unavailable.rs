@@ -7,12 +7,15 @@ use crate::config::raw::item::Item;
 use crate::config::raw::{Entry, Span};
 
 /// Table, key or value, and what it is.
-const UNAVAILABLE: [(&str, &str, &str); 5] = [
-    ("", "credentials", "`[credentials]`"),
-    ("", "outbound", "`[outbound]`"),
+const UNAVAILABLE: [(&str, &str, &str); 4] = [
     ("", "login", "`[login]`"),
     ("routes.*", "login = true", "browser sign-in (`login`)"),
     ("telemetry", "otlp_endpoint", "`otlp_endpoint`"),
+    (
+        "outbound.*.tls",
+        "client_ca_file",
+        "TLS on a listener of the courier (`client_ca_file`)",
+    ),
 ];
 
 /// The fault of a key that is known to the contract and to nothing else.

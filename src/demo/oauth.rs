@@ -40,7 +40,7 @@ fn grant(headers: &HeaderMap, body: &[u8]) -> Result<(&'static Client, Vec<&'sta
     if grant_type != "client_credentials" {
         return Err("unsupported_grant_type");
     }
-    if client.secret.is_none() {
+    if client.signs_users_in() {
         return Err("unauthorized_client");
     }
     let scopes = scopes(client, form.field("scope").unwrap_or_default())?;

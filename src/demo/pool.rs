@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::header::{
@@ -18,10 +18,11 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::claims::{Claims, Issue, SIGN_IN_SCOPE};
+use super::idp::{self, Sessions};
+use super::oauth;
 use super::serve::{self, Answer};
 use super::signing::Keys;
 use super::users::{ISSUER, User};
-use super::{idp, oauth};
 use crate::clock::Clock;
 
 /// Where the pool's keys are, below its address.
@@ -33,6 +34,8 @@ pub struct DemoPool {
     keys: RwLock<Arc<Keys>>,
     clock: Clock,
     lifetime: u64,
+    rotates: bool,
+    sessions: Mutex<Sessions>,
 }
 
 /// The tokens of one sign-in.
@@ -50,6 +53,8 @@ impl DemoPool {
             keys: RwLock::new(Arc::new(Keys::generate())),
             clock,
             lifetime: 3600,
+            rotates: false,
+            sessions: Mutex::default(),
         }
     }
 
@@ -59,6 +64,24 @@ impl DemoPool {
             lifetime: lifetime.as_secs(),
             ..self
         }
+    }
+
+    /// The same with refresh tokens that are good once, and bring the next one.
+    pub fn with_rotation(self) -> DemoPool {
+        DemoPool {
+            rotates: true,
+            ..self
+        }
+    }
+
+    /// Whether refresh tokens are rotated.
+    pub fn rotates(&self) -> bool {
+        self.rotates
+    }
+
+    /// Who is signed in.
+    pub fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its keys as they are now.

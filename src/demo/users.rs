@@ -1,4 +1,4 @@
-//! Who the demo pool knows: one resource server, three app clients, two users. All in memory, all printed.
+//! Who the demo pool knows: one resource server, four app clients, two users. All in memory, all printed.
 //!
 //! These are no secrets: they are in this file, on the screen, and worth something on loopback only.
 
@@ -14,10 +14,17 @@ pub const ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_
 pub struct Client {
     /// `client_id` in access tokens, `aud` in ID tokens.
     pub id: &'static str,
-    /// With a secret it is a machine that uses `client_credentials`; without, an app that signs users in.
+    /// Without one, it is a public client.
     pub secret: Option<&'static str>,
-    /// Scopes it may have by `client_credentials`.
+    /// Scopes it may have by `client_credentials`: with any it is a machine, with none an app that signs users in.
     pub scopes: &'static [&'static str],
+}
+
+impl Client {
+    /// Whether users sign in with it.
+    pub fn signs_users_in(&self) -> bool {
+        self.scopes.is_empty()
+    }
 }
 
 /// A user.
@@ -56,6 +63,13 @@ pub static APP: Client = Client {
     scopes: &[],
 };
 
+/// Another one, that keeps a secret.
+pub static CONSOLE: Client = Client {
+    id: "demo-console",
+    secret: Some("console-secret-for-demo-only"),
+    scopes: &[],
+};
+
 /// A member of staff.
 pub static ALICE: User = User {
     name: "alice",
@@ -76,7 +90,7 @@ pub static BOB: User = User {
 
 /// The client with this id.
 pub fn client(id: &str) -> Option<&'static Client> {
-    [&READER, &WRITER, &APP]
+    [&READER, &WRITER, &APP, &CONSOLE]
         .into_iter()
         .find(|client| client.id == id)
 }
@@ -84,4 +98,11 @@ pub fn client(id: &str) -> Option<&'static Client> {
 /// The user with this name.
 pub fn user(name: &str) -> Option<&'static User> {
     [&ALICE, &BOB].into_iter().find(|user| user.name == name)
+}
+
+/// The user who signs in with this name or e-mail address.
+pub fn signing_in(name: &str) -> Option<&'static User> {
+    [&ALICE, &BOB]
+        .into_iter()
+        .find(|user| user.name == name || user.email == name)
 }

@@ -62,6 +62,7 @@ struct Shared {
 struct Seen {
     replies: HashMap<String, Reply>,
     heads: Vec<String>,
+    bodies: Vec<String>,
 }
 
 impl Shared {
@@ -111,6 +112,11 @@ impl Stub {
         self.shared.seen().heads.clone()
     }
 
+    /// The bodies of all requests so far, in their order.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.shared.seen().bodies.clone()
+    }
+
     /// The first lines of all requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         let first_line = |head: &String| head.lines().next().unwrap_or_default().to_owned();
@@ -140,9 +146,19 @@ async fn serve(mut connection: TcpStream, shared: Arc<Shared>) {
     }
     let head = String::from_utf8(head).unwrap();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map_or(0, |(_, length)| length.trim().parse().unwrap());
+    let mut body = vec![0; length];
+    if connection.read_exact(&mut body).await.is_err() {
+        return;
+    }
     let reply = {
         let mut seen = shared.seen();
         seen.heads.push(head);
+        seen.bodies.push(String::from_utf8(body).unwrap());
         seen.replies.get(&path).cloned()
     };
     shared.changed.send_modify(|count| *count += 1);

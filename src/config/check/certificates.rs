@@ -15,9 +15,9 @@ use crate::config::raw::item::Item;
 use crate::config::secrets;
 use crate::secret::Secret;
 
-/// `tls` of whoever is called: further roots, our certificate, the name that is expected.
-pub(super) fn client_tls(item: Item<'_>) -> Option<ClientTls> {
-    let mut table = item.table("`tls`", "upstreams.*.tls")?;
+/// `tls` of whoever is called: further roots, our certificate, the name that is expected. `kind` is its place in the contract.
+pub(super) fn client_tls(item: Item<'_>, kind: &'static str) -> Option<ClientTls> {
+    let mut table = item.table("`tls`", kind)?;
     let ca_pem = table.optional("ca_file", roots);
     let identity = identity(table.take("cert_file"), table.take("key_file"));
     let server_name = table.optional("server_name", |item| {

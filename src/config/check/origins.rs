@@ -45,7 +45,7 @@ pub(super) fn url(item: Item<'_>, schemes: &[&str], expected: &str) -> Option<Ur
     }
 }
 
-fn parse(text: &str) -> Option<Url> {
+pub(super) fn parse(text: &str) -> Option<Url> {
     // `Uri` cuts a fragment off, and would read what stands before it as if nothing were wrong.
     if text.contains('#') {
         return None;

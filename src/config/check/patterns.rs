@@ -23,6 +23,18 @@ pub(super) fn pattern(item: Item<'_>) -> Option<Pattern> {
     }
 }
 
+/// A pattern of a list.
+pub(super) fn listed(item: Item<'_>) -> Option<Pattern> {
+    match Pattern::parse(item.string()?) {
+        Ok(pattern) => Some(pattern),
+        Err(fault) => item.refuse_with_help(
+            "this is no route pattern",
+            fault.message,
+            "a pattern is [METHOD[,METHOD…] ]/path: \"GET /items/{*rest}\"",
+        ),
+    }
+}
+
 /// A host of `hosts`: read as the host of a pattern is.
 pub(super) fn host(item: Item<'_>) -> Option<Host> {
     item.parsed(

@@ -2,7 +2,7 @@
 //!
 //! A pool is a Cognito user pool by its id, from which region, issuers and JWKS URLs follow, or any OIDC issuer by its URL.
 
-mod cognito;
+pub(super) mod cognito;
 mod keys;
 
 use std::sync::Arc;
@@ -193,9 +193,7 @@ impl Identity {
     }
 
     fn cognito(item: Item<'_>) -> Identity {
-        let expected =
-            "an id such as \"eu-west-1_AbC123xyz\": region, underscore, letters and digits";
-        let Some(issuers) = item.parsed(expected, cognito::issuers) else {
+        let Some(issuers) = item.parsed(cognito::EXPECTED, cognito::issuers) else {
             return Identity::nobody(PoolKind::Cognito, Some(item.span()));
         };
         let url = |issuer: &String| format!("{issuer}/.well-known/jwks.json");

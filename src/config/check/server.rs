@@ -57,7 +57,7 @@ pub(super) fn server(mut table: Table<'_>) -> (Server, Limits) {
 }
 
 const HOSTS: &str = "a list of hosts such as \"app.example.com\" or \"*.example.com\"";
-const CIDRS: &str = "a list of networks such as \"10.0.0.0/8\"";
+pub(super) const CIDRS: &str = "a list of networks such as \"10.0.0.0/8\"";
 
 /// `[server.limits]`
 fn limits(mut table: Table<'_>) -> Limits {
@@ -113,7 +113,7 @@ pub(super) fn kinds(item: Item<'_>) -> Option<Kinds> {
     Some(kinds.into_iter().fold(Kinds::NONE, Kinds::union))
 }
 
-fn listen(item: Item<'_>) -> Option<Listen> {
+pub(super) fn listen(item: Item<'_>) -> Option<Listen> {
     let text = item.string()?;
     if let Some(path) = text.strip_prefix("unix:") {
         return unix(item, path).map(Listen::Unix);
@@ -160,7 +160,7 @@ fn socket(item: Item<'_>) -> Option<SocketAddr> {
 }
 
 /// A network, or a single address.
-fn network(item: Item<'_>) -> Option<IpNet> {
+pub(super) fn network(item: Item<'_>) -> Option<IpNet> {
     item.parsed("a network such as \"10.0.0.0/8\"", |text| {
         let single = |text: &str| text.parse::<IpAddr>().map(IpNet::from);
         text.parse().or_else(|_| single(text)).ok()
@@ -199,7 +199,7 @@ fn apart(server: &Server, items: [Option<Item<'_>>; 3], table: &Table<'_>) {
     }
 }
 
-fn collide(first: SocketAddr, second: SocketAddr) -> bool {
+pub(super) fn collide(first: SocketAddr, second: SocketAddr) -> bool {
     let overlap =
         first.ip() == second.ip() || first.ip().is_unspecified() || second.ip().is_unspecified();
     first.port() == second.port() && first.port() != 0 && overlap

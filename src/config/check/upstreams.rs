@@ -135,7 +135,7 @@ fn address(item: Item<'_>) -> Option<Address> {
 
 /// A configuration that asks for TLS must not run without it.
 fn tls(item: Item<'_>, address: &Address) -> Option<ClientTls> {
-    let tls = certificates::client_tls(item)?;
+    let tls = certificates::client_tls(item, "upstreams.*.tls")?;
     match address {
         Address::Tcp { tls: true, .. } => Some(tls),
         _ => item.refuse(

@@ -60,6 +60,11 @@ impl<'a> Table<'a> {
             .map(|entry| Item::of(entry, self.at))
     }
 
+    /// These keys are known ones, whatever stands under them.
+    pub fn asked_for(&mut self, keys: &[&'static str]) {
+        self.asked.extend(keys);
+    }
+
     /// The value of a key, if it is set in the table itself.
     pub fn own(&mut self, key: &'static str) -> Option<Item<'a>> {
         self.asked.push(key);

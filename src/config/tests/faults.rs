@@ -474,11 +474,7 @@ url = "unix:app.sock"
 #[test]
 fn what_this_version_lacks_is_told_and_never_ignored() {
     assert_snapshot!(refused(
-        r#"[credentials.billing]
-grant = "client_credentials"
-[outbound.inventory]
-listen = "127.0.0.1:7001"
-[login]
+        r#"[login]
 pool = "main"
 [telemetry]
 otlp_endpoint = "http://127.0.0.1:4318"
@@ -486,37 +482,25 @@ otlp_endpoint = "http://127.0.0.1:4318"
 "/a" = { login = true }
 "#
     ), @r#"
-    error: `[credentials]` is not available in this version
+    error: `[login]` is not available in this version
      --> portcullis.toml:4:2
       |
-    4 | [credentials.billing]
-      |  ^^^^^^^^^^^ not available in this version
-
-    error: `[outbound]` is not available in this version
-     --> portcullis.toml:6:2
-      |
-    6 | [outbound.inventory]
-      |  ^^^^^^^^ not available in this version
-
-    error: `[login]` is not available in this version
-     --> portcullis.toml:8:2
-      |
-    8 | [login]
+    4 | [login]
       |  ^^^^^ not available in this version
 
     error: `otlp_endpoint` is not available in this version
-      --> portcullis.toml:11:1
-       |
-    11 | otlp_endpoint = "http://127.0.0.1:4318"
-       | ^^^^^^^^^^^^^ not available in this version
+     --> portcullis.toml:7:1
+      |
+    7 | otlp_endpoint = "http://127.0.0.1:4318"
+      | ^^^^^^^^^^^^^ not available in this version
 
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:13:18
-       |
-    13 | "/a" = { login = true }
-       |                  ^^^^ not available in this version
+     --> portcullis.toml:9:18
+      |
+    9 | "/a" = { login = true }
+      |                  ^^^^ not available in this version
 
-    portcullis.toml: 5 faults
+    portcullis.toml: 3 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");

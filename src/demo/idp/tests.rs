@@ -7,6 +7,8 @@ use http::header::CONTENT_TYPE;
 use super::*;
 use crate::demo::pool::tests::{claims, exchange, pool};
 
+const OPERATION: &str = "AWSCognitoIdentityProviderService.InitiateAuth";
+
 fn post(target: &str, body: &str) -> Response<String> {
     let request = Request::post("/")
         .header(CONTENT_TYPE, JSON_1_1)
