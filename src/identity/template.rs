@@ -52,7 +52,7 @@ impl Template {
         principal: &Principal,
     ) -> Option<Vec<HeaderValue>> {
         if let ([Part::Claim(name)], ListStyle::Repeat) = (&*self.0, list)
-            && let Value::Array(items) = principal.claims.find(name)?
+            && let Some(items) = items(principal.claims.find(name)?, name, principal)
         {
             let lines: Vec<HeaderValue> = items.iter().filter_map(fill_line).collect();
             return (!lines.is_empty()).then_some(lines);
@@ -119,23 +119,30 @@ fn push_claim(
     list: ListStyle,
     principal: &Principal,
 ) -> bool {
-    match (principal.claims.find(name), list) {
-        (None, _) => false,
-        (Some(Value::Array(items)), ListStyle::Join | ListStyle::Repeat) => {
+    let Some(value) = principal.claims.find(name) else {
+        return false;
+    };
+    match (items(value, name, principal), list) {
+        (Some(items), ListStyle::Join | ListStyle::Repeat) => {
             line.push_list(items, &plan.list_separator)
         }
-        // A group claim that is one string is a list of one.
-        (Some(group @ Value::String(_)), ListStyle::Json)
-            if name.as_str() == principal.pool.groups_claim =>
-        {
-            line.push_json(&Value::Array(vec![group.clone()]), Separator::NONE);
+        (Some(items), ListStyle::Json) => {
+            line.push_json(&Value::from(items), Separator::NONE);
             true
         }
-        (Some(list @ Value::Array(_)), ListStyle::Json) => {
-            line.push_json(list, Separator::NONE);
-            true
+        (None, _) => line.push_item(value, Separator::NONE),
+    }
+}
+
+/// The items of a claim that is a list. A group claim that is one string is a list of one: it must not be read as several
+/// behind (C14).
+fn items<'p>(value: &'p Value, name: &ClaimName, principal: &Principal) -> Option<&'p [Value]> {
+    match value {
+        Value::Array(items) => Some(items),
+        Value::String(_) if name.as_str() == principal.pool.groups_claim => {
+            Some(std::slice::from_ref(value))
         }
-        (Some(value), _) => line.push_item(value, Separator::NONE),
+        _ => None,
     }
 }
 
