@@ -175,7 +175,14 @@ fn decide<'p>(
         Ok(route) => route,
         Err(refusal) => return Admission::Refuse(None, None, refusal),
     };
-    let target = match rewrite(route, head.uri.path(), policy.case, policy.table.admitted()) {
+    let target = rewrite(
+        route,
+        head.uri.path(),
+        &readings,
+        policy.case,
+        policy.table.admitted(),
+    );
+    let target = match target {
         Ok(target) => target,
         Err(refusal) => return Admission::Refuse(Some(route), None, refusal),
     };

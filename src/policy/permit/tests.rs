@@ -536,6 +536,43 @@ fn p16_an_override_is_kept_only_where_its_method_is_allowed() {
 }
 
 #[test]
+fn p10_no_reading_of_a_rewritten_path_leaves_its_prefix() {
+    let rewritten = |target: &str, strip: Option<&str>, add: Option<&str>, allow: Kinds| {
+        let mut changed = route("/api/v1/{*rest}", Access::Public, "");
+        if strip.is_none() {
+            changed = route("/{*rest}", Access::Public, "");
+        }
+        changed.strip_prefix = strip.map(str::to_owned);
+        changed.add_prefix = add.map(str::to_owned);
+        changed.allow_paths = allow;
+        let asked = ask(&format!("GET {target}"));
+        let asked = asked.but(|asked| asked.policy = policy(vec![changed]));
+        match asked.admit() {
+            Admission::Permit(permit) => permit.target().unwrap_or("as it is").to_owned(),
+            Admission::Refuse(_, _, refusal) => refusal.reason.to_string(),
+            Admission::NeedKeys(_) => unreachable!("no token is looked at"),
+        }
+    };
+    let dots = Kinds::DOT_SEGMENTS;
+    // The upstream resolves `/app/../admin` to `/admin`, which no reading of what was matched is rewritten to.
+    let added = |target| rewritten(target, None, Some("/app"), dots);
+    assert_eq!(added("/a/../b"), "/app/a/../b");
+    assert_eq!(added("/a/b/.."), "/app/a/b/..");
+    assert_eq!(added("/../admin"), "ambiguous_path");
+    assert_eq!(added("/a/%2e%2e/../../admin"), "ambiguous_path");
+    let stripped = |target| rewritten(target, Some("/api/v1"), None, dots);
+    assert_eq!(stripped("/api/v1/a/../b"), "/a/../b");
+    assert_eq!(stripped("/api/v1/a/.."), "/a/..");
+    assert_eq!(stripped("/api/v1/."), "/.");
+    assert_eq!(stripped("/api/v1/../v1/admin"), "ambiguous_path");
+    assert_eq!(stripped("/api/v1/../../api/v1/%61dmin"), "ambiguous_path");
+    let slashes = Kinds::DOUBLE_SLASH.union(Kinds::ENCODED_SLASH);
+    let stripped = |target| rewritten(target, Some("/api/v1"), Some("/x"), slashes);
+    assert_eq!(stripped("/api/v1//a%2Fb/"), "/x//a%2Fb/");
+    assert_eq!(stripped("/api/v1//"), "/x//");
+}
+
+#[test]
 fn a_required_identity_header_is_part_of_the_decision() {
     let required = || {
         let mut routes = routes();
