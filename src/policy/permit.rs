@@ -5,6 +5,7 @@
 
 pub(super) mod allowed;
 mod head;
+mod overrides;
 mod rehearsal;
 mod rewrite;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use http::header;
 
 use super::path::{self, Case, Readings};
-use super::route::{self, Access, Found, Host, Mode, Route, RouteTable};
+use super::route::{Access, Found, Host, Mode, Route, RouteTable};
 use crate::clock::Timestamp;
 use crate::http::browser;
 use crate::identity::{self, Overrides};
@@ -28,6 +29,7 @@ use crate::token::verify::{Verdict, verify};
 use allowed::check_allowed;
 pub use head::Head;
 use head::{check_head, requested_method};
+use overrides::may_override;
 pub use rehearsal::{Rehearsal, rehearse};
 use rewrite::rewrite;
 
@@ -342,49 +344,6 @@ fn may_use_cookie(head: &Head<'_>, policy: &Policy) -> bool {
         ours.as_deref().unwrap_or(""),
         &policy.cross_site,
     )
-}
-
-/// Whether the method that an override header names is allowed here too: the same pattern takes it, and the principal
-/// meets what is asked for it (P16). More than one header, or more than one value, is never passed.
-fn may_override(
-    head: &Head<'_>,
-    policy: &Policy,
-    host: &str,
-    readings: &Readings<'_>,
-    permit: &Permit<'_>,
-    now: Timestamp,
-) -> bool {
-    if !permit.route.method_override {
-        return false;
-    }
-    let mut named = identity::METHOD_OVERRIDES
-        .iter()
-        .flat_map(|name| head.headers.get_all(*name));
-    let (Some(method), None) = (
-        named.next().and_then(|value| value.to_str().ok()),
-        named.next(),
-    ) else {
-        return false;
-    };
-    if !route::is_method(method) {
-        return false;
-    }
-    let Found::Route(index) = policy.table.find(&policy.routes, method, host, readings) else {
-        return false;
-    };
-    let other = &policy.routes[index];
-    if std::ptr::eq(other, permit.route) {
-        return true;
-    }
-    match (&permit.principal, other.access) {
-        (_, Access::Public) => true,
-        (Some(principal), _) => {
-            check_allowed(other, principal).is_ok()
-                && check_rule(other, principal, readings, now).is_ok()
-        }
-        (None, Access::Optional) => true,
-        (None, Access::Authenticated) => false,
-    }
 }
 
 #[cfg(test)]

@@ -535,6 +535,99 @@ fn p16_an_override_is_kept_only_where_its_method_is_allowed() {
     assert!(!kept("orders/write orders/read", ""));
 }
 
+/// Whether an override of `POST /orders/1`, which takes overrides, is kept.
+fn keeps(asked: Asked, change: impl FnOnce(&mut Vec<Route>)) -> bool {
+    let mut routes = routes();
+    routes[3].method_override = true;
+    change(&mut routes);
+    let asked = asked.but(|asked| asked.policy = policy(routes));
+    match asked.admit() {
+        Admission::Permit(permit) => permit.overrides() == Overrides::Keep,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+#[test]
+fn p16_no_override_names_what_is_refused_by_its_name() {
+    let both = || ask("POST /orders/1").bearer(json!({"scope": "orders/read orders/write"}));
+    let any = |routes: &mut Vec<Route>| {
+        routes.remove(2);
+        routes[2].pattern = Pattern::parse("/orders/{*rest}").expect("a good pattern");
+    };
+    for (method, kept) in [("PUT", true), ("TRACE", false), ("CONNECT", false)] {
+        let asked = both().with("x-http-method", method);
+        assert_eq!(
+            keeps(asked, |routes| {
+                routes[3].method_override = false;
+                any(routes);
+                routes[2].method_override = true;
+            }),
+            kept,
+            "{method}"
+        );
+    }
+}
+
+#[test]
+fn p16_an_override_gives_a_cookie_no_more_than_its_method_would() {
+    let token = a1().token(&but(access(), json!({"scope": "orders/read orders/write"})));
+    let read = || {
+        let cookie = format!("session={token}");
+        ask("GET /orders/1").with("cookie", &cookie)
+    };
+    let on_get = |routes: &mut Vec<Route>| routes[2].method_override = true;
+    let named = |asked: Asked| asked.with("x-http-method-override", "POST");
+    // GET needs no proof of where it comes from; POST does, whichever header says that it is one.
+    assert!(!keeps(named(read()), on_get));
+    assert!(!keeps(
+        named(read()).with("sec-fetch-site", "cross-site"),
+        on_get
+    ));
+    assert!(keeps(
+        named(read()).with("sec-fetch-site", "same-origin"),
+        on_get
+    ));
+    let in_one = |routes: &mut Vec<Route>| {
+        routes[2].pattern = Pattern::parse("GET,PUT /orders/{*rest}").expect("a good pattern");
+        routes[2].method_override = true;
+    };
+    let put = |asked: Asked| asked.with("x-http-method-override", "PUT");
+    assert!(!keeps(put(read()), in_one));
+    assert!(keeps(put(read()).with("origin", "http://a"), in_one));
+}
+
+#[test]
+fn p16_an_override_asks_for_all_that_its_method_asks_for() {
+    let header = crate::identity::IdentityHeader {
+        name: HeaderName::from_static("x-user"),
+        alternatives: vec![Template::parse("nickname").expect("a template")],
+        required: true,
+        list: Default::default(),
+    };
+    let asked = |claims: serde_json::Value| {
+        ask("POST /orders/1")
+            .bearer(but(json!({"scope": "orders/read orders/write"}), claims))
+            .with("x-http-method", "GET")
+    };
+    let required = |routes: &mut Vec<Route>| {
+        routes[2].headers = Arc::new(Plan {
+            headers: vec![header.clone()],
+            ..Plan::default()
+        });
+    };
+    assert!(!keeps(asked(json!({})), required));
+    assert!(keeps(asked(json!({"nickname": "j"})), required));
+    // A bad token that audit lets through is no absent one.
+    let optional = |routes: &mut Vec<Route>| {
+        routes[2].access = Access::Optional;
+        routes[3].mode = Mode::Audit;
+    };
+    let bad = ask("POST /orders/1")
+        .with("authorization", "Bearer a.b.c")
+        .with("x-http-method", "GET");
+    assert!(!keeps(bad, optional));
+}
+
 #[test]
 fn p10_no_reading_of_a_rewritten_path_leaves_its_prefix() {
     let rewritten = |target: &str, strip: Option<&str>, add: Option<&str>, allow: Kinds| {
