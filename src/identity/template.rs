@@ -2,11 +2,13 @@
 //!
 //! A template that lacks one of its claims gives nothing at all: half a name is somebody else's.
 
+use std::borrow::Cow;
+
 use http::HeaderValue;
 use serde_json::Value;
 
 use super::encode::{Encoder, Separator};
-use super::{Fact, ListStyle, Part, Plan, Template};
+use super::{Fact, ListStyle, Part, Plan, Proof, Template};
 use crate::token::Principal;
 use crate::token::claims::ClaimName;
 
@@ -49,10 +51,10 @@ impl Template {
         &self,
         plan: &Plan,
         list: ListStyle,
-        principal: &Principal,
+        proof: Proof<'_>,
     ) -> Option<Vec<HeaderValue>> {
-        if let ([Part::Claim(name)], ListStyle::Repeat) = (&*self.0, list)
-            && let Some(items) = items(principal.claims.find(name)?, name, principal)
+        if let ([part], ListStyle::Repeat) = (&*self.0, list)
+            && let Some(items) = items(part, proof)
         {
             let lines: Vec<HeaderValue> = items.iter().filter_map(fill_line).collect();
             return (!lines.is_empty()).then_some(lines);
@@ -61,16 +63,57 @@ impl Template {
         for part in &self.0 {
             match part {
                 Part::Text(text) => line.push(text, Separator::NONE),
-                Part::Fact(Fact::Pool) => line.push(&principal.pool.name, Separator::NONE),
-                Part::Fact(Fact::Kind) => line.push(kind(principal), Separator::NONE),
-                Part::Fact(Fact::Route) => line.push(&plan.route, Separator::NONE),
+                Part::Fact(fact) => push_fact(&mut line, *fact, plan, list, proof).then_some(())?,
                 Part::Claim(name) => {
-                    push_claim(&mut line, name, plan, list, principal).then_some(())?;
+                    push_claim(&mut line, name, plan, list, proof.principal?).then_some(())?;
                 }
             }
         }
         Some(vec![line.finish()])
     }
+}
+
+/// The items of a claim or fact that is a list.
+fn items<'a>(part: &Part, proof: Proof<'a>) -> Option<Cow<'a, [Value]>> {
+    match part {
+        Part::Claim(name) => claimed(proof.principal?, name).map(Cow::Borrowed),
+        Part::Fact(Fact::TlsSan) => Some(san(proof)?.into()),
+        Part::Fact(_) | Part::Text(_) => None,
+    }
+}
+
+fn san(proof: Proof<'_>) -> Option<Vec<Value>> {
+    let names = proof.certificate?.san.iter();
+    Some(names.map(|name| Value::from(name.as_str())).collect())
+}
+
+/// Adds what the sidecar knows; tells whether it knows anything.
+fn push_fact(
+    line: &mut Encoder,
+    fact: Fact,
+    plan: &Plan,
+    list: ListStyle,
+    proof: Proof<'_>,
+) -> bool {
+    let text: &str = match (fact, proof.principal, proof.certificate) {
+        (Fact::Pool, Some(principal), _) => &principal.pool.name,
+        (Fact::Kind, Some(principal), _) => kind(principal),
+        (Fact::Route, ..) => &plan.route,
+        (Fact::TlsSubject, _, Some(certificate)) => &certificate.subject,
+        (Fact::TlsSan, _, Some(_)) => {
+            let Some(names) = san(proof).filter(|names| !names.is_empty()) else {
+                return false;
+            };
+            if list == ListStyle::Json {
+                line.push_json(&Value::Array(names), Separator::NONE);
+                return true;
+            }
+            return line.push_list(&names, &plan.list_separator);
+        }
+        _ => return false,
+    };
+    line.push(text, Separator::NONE);
+    !text.is_empty()
 }
 
 /// Moves a literal into `parts`, if it is fit for a header.
@@ -90,8 +133,10 @@ fn parse_reference(text: &str) -> Result<Part, String> {
         "@pool" => Ok(Part::Fact(Fact::Pool)),
         "@kind" => Ok(Part::Fact(Fact::Kind)),
         "@route" => Ok(Part::Fact(Fact::Route)),
+        "@tls.subject" => Ok(Part::Fact(Fact::TlsSubject)),
+        "@tls.san" => Ok(Part::Fact(Fact::TlsSan)),
         _ if text.starts_with('@') => Err(format!(
-            "unknown fact `{}`; known are @pool, @kind and @route",
+            "unknown fact `{}`; known are @pool, @kind, @route, @tls.subject and @tls.san",
             text.escape_debug()
         )),
         "" => Err("expected a claim's name, found nothing".to_owned()),
@@ -119,10 +164,7 @@ fn push_claim(
     list: ListStyle,
     principal: &Principal,
 ) -> bool {
-    let Some(value) = principal.claims.find(name) else {
-        return false;
-    };
-    match (items(value, name, principal), list) {
+    match (claimed(principal, name), list) {
         (Some(items), ListStyle::Join | ListStyle::Repeat) => {
             line.push_list(items, &plan.list_separator)
         }
@@ -130,17 +172,18 @@ fn push_claim(
             line.push_json(&Value::from(items), Separator::NONE);
             true
         }
-        (None, _) => line.push_item(value, Separator::NONE),
+        (None, _) => (principal.claims.find(name))
+            .is_some_and(|value| line.push_item(value, Separator::NONE)),
     }
 }
 
 /// The items of a claim that is a list. A group claim that is one string is a list of one: it must not be read as several
 /// behind (C14).
-fn items<'p>(value: &'p Value, name: &ClaimName, principal: &Principal) -> Option<&'p [Value]> {
-    match value {
+fn claimed<'p>(principal: &'p Principal, name: &ClaimName) -> Option<&'p [Value]> {
+    match principal.claims.find(name)? {
         Value::Array(items) => Some(items),
-        Value::String(_) if name.as_str() == principal.pool.groups_claim => {
-            Some(std::slice::from_ref(value))
+        group @ Value::String(_) if name.as_str() == principal.pool.groups_claim => {
+            Some(std::slice::from_ref(group))
         }
         _ => None,
     }

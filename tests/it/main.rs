@@ -19,4 +19,5 @@ mod reload;
 mod rules;
 mod tidy;
 mod tokens;
+mod transport;
 mod upstream;

@@ -5,10 +5,10 @@
 
 use http::{HeaderMap, Method};
 
-use super::allowed::check_allowed;
+use super::allowed::{check_allowed, check_certificate};
 use super::{Head, Permit, Policy, check_rule, may_use_cookie};
 use crate::clock::Timestamp;
-use crate::identity;
+use crate::identity::{self, Proof};
 use crate::policy::path::Readings;
 use crate::policy::route::{self, Access, Found};
 use crate::token::find::Place;
@@ -47,12 +47,18 @@ pub(super) fn may_override(
     if std::ptr::eq(other, permit.route) {
         return true;
     }
+    let proof = |principal| Proof {
+        principal,
+        certificate: head.certificate,
+    };
     match (&permit.principal, other.access) {
         (_, Access::Public) => true,
+        _ if check_certificate(other, head.certificate).is_err() => false,
+        (_, Access::Certificate) => identity::check(&other.headers, proof(None)).is_ok(),
         (Some(principal), _) => {
             check_allowed(other, principal).is_ok()
                 && check_rule(other, principal, readings, now).is_ok()
-                && identity::check(&other.headers, principal).is_ok()
+                && identity::check(&other.headers, proof(Some(principal))).is_ok()
         }
         // What audit lets through may have a token, and a bad one.
         (None, Access::Optional) => permit.audit.is_none(),
