@@ -3,6 +3,7 @@
 //! The order matters and is tested (H01-H06): hop-by-hop first, so that a `Connection` header can name none of ours; then
 //! everything a client could forge; our own headers last.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use http::request::Parts;
@@ -52,7 +53,7 @@ pub(super) async fn forward(
     exchange.received = received;
 
     let upstream = &snapshot.upstreams[permit.route().upstream];
-    let target = target(&permit, &parts.uri, snapshot.config.identity.authorization)?;
+    let target = target(&permit, &parts.uri, to_empty(snapshot, &permit))?;
     let wishes = Wishes::of(&mut parts, &body, upstream);
     rewrite(snapshot, &permit, seen, &mut parts.headers, exchange)?;
     let asked = wishes.repeat(&mut parts.headers);
@@ -154,19 +155,29 @@ const TOO_LARGE: Refusal = Refusal::new(
     "the request's body is larger than this route takes",
 );
 
+/// Where tokens are taken out: where the one that was verified stood; of a preflight, which proves nothing, everywhere.
+fn to_empty<'a>(snapshot: &'a Snapshot, permit: &Permit<'a>) -> &'a [Place] {
+    let config = &snapshot.config;
+    match (permit.place(), config.identity.authorization) {
+        _ if permit.is_preflight() => &config.tokens.sources.places,
+        (Some(place), Authorization::Strip) => std::slice::from_ref(place),
+        _ => &[],
+    }
+}
+
 /// The target for the upstream: byte for byte what was matched, but for a prefix the route rewrites and a token in the query.
-fn target(
-    permit: &Permit<'_>,
-    uri: &Uri,
-    authorization: Authorization,
-) -> Result<PathAndQuery, Refusal> {
-    let stripped = match (permit.place(), authorization, uri.query()) {
-        (Some(place @ Place::Query(_)), Authorization::Strip, Some(query)) => {
-            Some(find::strip_query(place, query))
+fn target(permit: &Permit<'_>, uri: &Uri, to_empty: &[Place]) -> Result<PathAndQuery, Refusal> {
+    let mut query = uri.query().map(Cow::Borrowed);
+    for place in to_empty {
+        if let (Place::Query(_), Some(whole)) = (place, &query) {
+            query = find::strip_query(place, whole).map(Cow::Owned);
         }
-        _ => None,
-    };
-    if permit.target().is_none() && stripped.is_none() {
+    }
+    if permit.target().is_none()
+        && !to_empty
+            .iter()
+            .any(|place| matches!(place, Place::Query(_)))
+    {
         // An absolute-form target becomes origin-form; its path and query stay as they are.
         return Ok(uri
             .path_and_query()
@@ -174,13 +185,9 @@ fn target(
             .unwrap_or(PathAndQuery::from_static("/")));
     }
     let mut text = permit.target().unwrap_or(uri.path()).to_owned();
-    let query = match &stripped {
-        Some(stripped) => stripped.as_deref(),
-        None => uri.query(),
-    };
     if let Some(query) = query {
         text.push('?');
-        text.push_str(query);
+        text.push_str(&query);
     }
     PathAndQuery::try_from(text).map_err(|_| {
         Refusal::new(
@@ -214,7 +221,7 @@ fn rewrite(
     join_cookies(headers);
     headers.remove(header::EXPECT); // answered here: 100 goes out when the upstream begins to read
     identity::strip(&snapshot.reserved, headers, permit.overrides());
-    if let (Some(place), Authorization::Strip) = (permit.place(), config.identity.authorization) {
+    for place in to_empty(snapshot, permit) {
         find::strip(place, headers);
     }
     if permit.is_preflight() {

@@ -2,6 +2,8 @@
 //!
 //! A template that lacks one of its claims gives nothing at all: half a name is somebody else's.
 
+use std::borrow::Cow;
+
 use http::HeaderValue;
 use serde_json::Value;
 
@@ -72,12 +74,9 @@ impl Template {
 }
 
 /// The items of a claim or fact that is a list.
-fn items<'a>(part: &Part, proof: Proof<'a>) -> Option<std::borrow::Cow<'a, [Value]>> {
+fn items<'a>(part: &Part, proof: Proof<'a>) -> Option<Cow<'a, [Value]>> {
     match part {
-        Part::Claim(name) => match proof.principal?.claims.find(name)? {
-            Value::Array(items) => Some(items.as_slice().into()),
-            _ => None,
-        },
+        Part::Claim(name) => claimed(proof.principal?, name).map(Cow::Borrowed),
         Part::Fact(Fact::TlsSan) => Some(san(proof)?.into()),
         Part::Fact(_) | Part::Text(_) => None,
     }
@@ -165,23 +164,28 @@ fn push_claim(
     list: ListStyle,
     principal: &Principal,
 ) -> bool {
-    match (principal.claims.find(name), list) {
-        (None, _) => false,
-        (Some(Value::Array(items)), ListStyle::Join | ListStyle::Repeat) => {
+    match (claimed(principal, name), list) {
+        (Some(items), ListStyle::Join | ListStyle::Repeat) => {
             line.push_list(items, &plan.list_separator)
         }
-        // A group claim that is one string is a list of one.
-        (Some(group @ Value::String(_)), ListStyle::Json)
-            if name.as_str() == principal.pool.groups_claim =>
-        {
-            line.push_json(&Value::Array(vec![group.clone()]), Separator::NONE);
+        (Some(items), ListStyle::Json) => {
+            line.push_json(&Value::from(items), Separator::NONE);
             true
         }
-        (Some(list @ Value::Array(_)), ListStyle::Json) => {
-            line.push_json(list, Separator::NONE);
-            true
+        (None, _) => (principal.claims.find(name))
+            .is_some_and(|value| line.push_item(value, Separator::NONE)),
+    }
+}
+
+/// The items of a claim that is a list. A group claim that is one string is a list of one: it must not be read as several
+/// behind (C14).
+fn claimed<'p>(principal: &'p Principal, name: &ClaimName) -> Option<&'p [Value]> {
+    match principal.claims.find(name)? {
+        Value::Array(items) => Some(items),
+        group @ Value::String(_) if name.as_str() == principal.pool.groups_claim => {
+            Some(std::slice::from_ref(group))
         }
-        (Some(value), _) => line.push_item(value, Separator::NONE),
+        _ => None,
     }
 }
 

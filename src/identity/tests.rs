@@ -252,6 +252,12 @@ fn lists_become_text_in_the_style_asked_for() {
     assert_eq!(styled(ListStyle::Json, one.clone()), [r#"["staff"]"#]);
     assert_eq!(styled(ListStyle::Repeat, one), ["staff"]);
 
+    // It is one item, and must not be read as two (C14).
+    let odd = json!({"cognito:groups": "a,admin"});
+    assert_eq!(styled(ListStyle::Join, odd.clone()), ["a%2Cadmin"]);
+    assert_eq!(styled(ListStyle::Json, odd.clone()), [r#"["a,admin"]"#]);
+    assert_eq!(styled(ListStyle::Repeat, odd), ["a%2Cadmin"]);
+
     assert_eq!(
         styled(ListStyle::Json, json!({"cognito:groups": []})),
         ["[]"]

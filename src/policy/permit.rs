@@ -5,6 +5,7 @@
 
 pub(super) mod allowed;
 mod head;
+mod overrides;
 mod rehearsal;
 mod rewrite;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use http::header;
 
 use super::path::{self, Case, Readings};
-use super::route::{self, Access, Found, Host, Mode, Route, RouteTable};
+use super::route::{Access, Found, Host, Mode, Route, RouteTable};
 use crate::clock::Timestamp;
 use crate::http::browser;
 use crate::identity::{self, Overrides, Proof};
@@ -28,6 +29,7 @@ use crate::token::verify::{Verdict, verify};
 use allowed::{check_allowed, check_certificate};
 pub use head::Head;
 use head::{check_head, requested_method};
+use overrides::may_override;
 pub use rehearsal::{Rehearsal, rehearse};
 use rewrite::rewrite;
 
@@ -175,7 +177,14 @@ fn decide<'p>(
         Ok(route) => route,
         Err(refusal) => return Admission::Refuse(None, None, refusal),
     };
-    let target = match rewrite(route, head.uri.path(), policy.case, policy.table.admitted()) {
+    let target = rewrite(
+        route,
+        head.uri.path(),
+        &readings,
+        policy.case,
+        policy.table.admitted(),
+    );
+    let target = match target {
         Ok(target) => target,
         Err(refusal) => return Admission::Refuse(Some(route), None, refusal),
     };
@@ -345,51 +354,6 @@ fn may_use_cookie(head: &Head<'_>, policy: &Policy) -> bool {
         ours.as_deref().unwrap_or(""),
         &policy.cross_site,
     )
-}
-
-/// Whether the method that an override header names is allowed here too: the same pattern takes it, and the principal
-/// meets what is asked for it (P16). More than one header, or more than one value, is never passed.
-fn may_override(
-    head: &Head<'_>,
-    policy: &Policy,
-    host: &str,
-    readings: &Readings<'_>,
-    permit: &Permit<'_>,
-    now: Timestamp,
-) -> bool {
-    if !permit.route.method_override {
-        return false;
-    }
-    let mut named = identity::METHOD_OVERRIDES
-        .iter()
-        .flat_map(|name| head.headers.get_all(*name));
-    let (Some(method), None) = (
-        named.next().and_then(|value| value.to_str().ok()),
-        named.next(),
-    ) else {
-        return false;
-    };
-    if !route::is_method(method) {
-        return false;
-    }
-    let Found::Route(index) = policy.table.find(&policy.routes, method, host, readings) else {
-        return false;
-    };
-    let other = &policy.routes[index];
-    if std::ptr::eq(other, permit.route) {
-        return true;
-    }
-    match (&permit.principal, other.access) {
-        (_, Access::Public) => true,
-        _ if check_certificate(other, head.certificate).is_err() => false,
-        (_, Access::Certificate) => true,
-        (Some(principal), _) => {
-            check_allowed(other, principal).is_ok()
-                && check_rule(other, principal, readings, now).is_ok()
-        }
-        (None, Access::Optional) => true,
-        (None, Access::Authenticated) => false,
-    }
 }
 
 #[cfg(test)]

@@ -186,11 +186,13 @@ impl Expected {
     }
 }
 
-/// Equal by JSON type. 1 and 1.0 are one number (RFC 8259 §6 knows no integers); "1" and 1 are not one value.
+/// Equal by JSON type. 1 and 1.0 are one number (RFC 8259 §6 knows no integers); "1" and 1 are not one value. Two integers
+/// are compared whole: as doubles, two accounts beyond 2^53 would be one.
 fn same(wanted: &Value, value: &Value) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
     match (wanted, value) {
-        (Value::Number(wanted), Value::Number(value)) => {
-            wanted == value || wanted.as_f64() == value.as_f64()
+        (Value::Number(wanted), Value::Number(value)) if wanted.is_f64() != value.is_f64() => {
+            wanted.as_f64() == value.as_f64() && value.as_f64().is_some_and(|n| n.abs() < EXACT)
         }
         _ => wanted == value,
     }

@@ -646,6 +646,30 @@ fn p17_only_a_real_preflight_passes_without_a_token() {
 }
 
 #[test]
+fn p17_a_preflight_carries_no_token_from_wherever_tokens_are_taken() {
+    let rig = Setup::standard()
+        .also(
+            r#"
+[cors]
+allow_origins = ["https://app.example.com"]
+[tokens]
+sources = [{ header = "X-Token" }, { query = "access_token" }, { cookie = "session" }]
+"#,
+        )
+        .start();
+    let token = access().sign();
+    let recorded = rig.forwards(
+        &request("OPTIONS", &format!("/orders/1?a=b&access_token={token}"))
+            .header("Origin", "https://app.example.com")
+            .header("Access-Control-Request-Method", "GET")
+            .header("X-Token", &token)
+            .header("Cookie", &format!("session={token}")),
+    );
+    assert_eq!(recorded.target(), "/orders/1?a=b");
+    assert!(!recorded.holds(&token), "{recorded:#?}");
+}
+
+#[test]
 fn p17_without_cors_options_is_a_method_like_any_other() {
     let rig = Rig::standard();
     let preflight = request("OPTIONS", "/orders/1")

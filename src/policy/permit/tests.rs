@@ -537,6 +537,136 @@ fn p16_an_override_is_kept_only_where_its_method_is_allowed() {
     assert!(!kept("orders/write orders/read", ""));
 }
 
+/// Whether an override of `POST /orders/1`, which takes overrides, is kept.
+fn keeps(asked: Asked, change: impl FnOnce(&mut Vec<Route>)) -> bool {
+    let mut routes = routes();
+    routes[3].method_override = true;
+    change(&mut routes);
+    let asked = asked.but(|asked| asked.policy = policy(routes));
+    match asked.admit() {
+        Admission::Permit(permit) => permit.overrides() == Overrides::Keep,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+#[test]
+fn p16_no_override_names_what_is_refused_by_its_name() {
+    let both = || ask("POST /orders/1").bearer(json!({"scope": "orders/read orders/write"}));
+    let any = |routes: &mut Vec<Route>| {
+        routes.remove(2);
+        routes[2].pattern = Pattern::parse("/orders/{*rest}").expect("a good pattern");
+    };
+    for (method, kept) in [("PUT", true), ("TRACE", false), ("CONNECT", false)] {
+        let asked = both().with("x-http-method", method);
+        assert_eq!(
+            keeps(asked, |routes| {
+                routes[3].method_override = false;
+                any(routes);
+                routes[2].method_override = true;
+            }),
+            kept,
+            "{method}"
+        );
+    }
+}
+
+#[test]
+fn p16_an_override_gives_a_cookie_no_more_than_its_method_would() {
+    let token = a1().token(&but(access(), json!({"scope": "orders/read orders/write"})));
+    let read = || {
+        let cookie = format!("session={token}");
+        ask("GET /orders/1").with("cookie", &cookie)
+    };
+    let on_get = |routes: &mut Vec<Route>| routes[2].method_override = true;
+    let named = |asked: Asked| asked.with("x-http-method-override", "POST");
+    // GET needs no proof of where it comes from; POST does, whichever header says that it is one.
+    assert!(!keeps(named(read()), on_get));
+    assert!(!keeps(
+        named(read()).with("sec-fetch-site", "cross-site"),
+        on_get
+    ));
+    assert!(keeps(
+        named(read()).with("sec-fetch-site", "same-origin"),
+        on_get
+    ));
+    let in_one = |routes: &mut Vec<Route>| {
+        routes[2].pattern = Pattern::parse("GET,PUT /orders/{*rest}").expect("a good pattern");
+        routes[2].method_override = true;
+    };
+    let put = |asked: Asked| asked.with("x-http-method-override", "PUT");
+    assert!(!keeps(put(read()), in_one));
+    assert!(keeps(put(read()).with("origin", "http://a"), in_one));
+}
+
+#[test]
+fn p16_an_override_asks_for_all_that_its_method_asks_for() {
+    let header = crate::identity::IdentityHeader {
+        name: HeaderName::from_static("x-user"),
+        alternatives: vec![Template::parse("nickname").expect("a template")],
+        required: true,
+        list: Default::default(),
+    };
+    let asked = |claims: serde_json::Value| {
+        ask("POST /orders/1")
+            .bearer(but(json!({"scope": "orders/read orders/write"}), claims))
+            .with("x-http-method", "GET")
+    };
+    let required = |routes: &mut Vec<Route>| {
+        routes[2].headers = Arc::new(Plan {
+            headers: vec![header.clone()],
+            ..Plan::default()
+        });
+    };
+    assert!(!keeps(asked(json!({})), required));
+    assert!(keeps(asked(json!({"nickname": "j"})), required));
+    // A bad token that audit lets through is no absent one.
+    let optional = |routes: &mut Vec<Route>| {
+        routes[2].access = Access::Optional;
+        routes[3].mode = Mode::Audit;
+    };
+    let bad = ask("POST /orders/1")
+        .with("authorization", "Bearer a.b.c")
+        .with("x-http-method", "GET");
+    assert!(!keeps(bad, optional));
+}
+
+#[test]
+fn p10_no_reading_of_a_rewritten_path_leaves_its_prefix() {
+    let rewritten = |target: &str, strip: Option<&str>, add: Option<&str>, allow: Kinds| {
+        let mut changed = route("/api/v1/{*rest}", Access::Public, "");
+        if strip.is_none() {
+            changed = route("/{*rest}", Access::Public, "");
+        }
+        changed.strip_prefix = strip.map(str::to_owned);
+        changed.add_prefix = add.map(str::to_owned);
+        changed.allow_paths = allow;
+        let asked = ask(&format!("GET {target}"));
+        let asked = asked.but(|asked| asked.policy = policy(vec![changed]));
+        match asked.admit() {
+            Admission::Permit(permit) => permit.target().unwrap_or("as it is").to_owned(),
+            Admission::Refuse(_, _, refusal) => refusal.reason.to_string(),
+            Admission::NeedKeys(_) => unreachable!("no token is looked at"),
+        }
+    };
+    let dots = Kinds::DOT_SEGMENTS;
+    // The upstream resolves `/app/../admin` to `/admin`, which no reading of what was matched is rewritten to.
+    let added = |target| rewritten(target, None, Some("/app"), dots);
+    assert_eq!(added("/a/../b"), "/app/a/../b");
+    assert_eq!(added("/a/b/.."), "/app/a/b/..");
+    assert_eq!(added("/../admin"), "ambiguous_path");
+    assert_eq!(added("/a/%2e%2e/../../admin"), "ambiguous_path");
+    let stripped = |target| rewritten(target, Some("/api/v1"), None, dots);
+    assert_eq!(stripped("/api/v1/a/../b"), "/a/../b");
+    assert_eq!(stripped("/api/v1/a/.."), "/a/..");
+    assert_eq!(stripped("/api/v1/."), "/.");
+    assert_eq!(stripped("/api/v1/../v1/admin"), "ambiguous_path");
+    assert_eq!(stripped("/api/v1/../../api/v1/%61dmin"), "ambiguous_path");
+    let slashes = Kinds::DOUBLE_SLASH.union(Kinds::ENCODED_SLASH);
+    let stripped = |target| rewritten(target, Some("/api/v1"), Some("/x"), slashes);
+    assert_eq!(stripped("/api/v1//a%2Fb/"), "/x//a%2Fb/");
+    assert_eq!(stripped("/api/v1//"), "/x//");
+}
+
 #[test]
 fn a_required_identity_header_is_part_of_the_decision() {
     let required = || {

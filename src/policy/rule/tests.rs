@@ -321,3 +321,31 @@ fn a_refusal_tells_what_would_do() {
     assert_eq!(hint(Requirement::AnyGroup(words(&["g"]))), Hint::None);
     assert_eq!(hint(claim("plan", [json!("pro")])), Hint::None);
 }
+
+#[test]
+fn numbers_beyond_a_double_are_compared_whole() {
+    let account = rule([claim("account", [json!(9_007_199_254_740_993_u64)])]);
+    assert_outcomes(
+        &account,
+        &[
+            (json!({"account": 9_007_199_254_740_993_u64}), "good"),
+            (
+                json!({"account": 9_007_199_254_740_992_u64}),
+                "claim_mismatch",
+            ),
+            (
+                json!({"account": 9_007_199_254_740_992.0}),
+                "claim_mismatch",
+            ),
+        ],
+    );
+    let one = rule([claim("n", [json!(1), json!(-2.0)])]);
+    assert_outcomes(
+        &one,
+        &[
+            (json!({"n": 1.0}), "good"),
+            (json!({"n": -2}), "good"),
+            (json!({"n": 1.5}), "claim_mismatch"),
+        ],
+    );
+}
