@@ -4,6 +4,8 @@
 //! Each *worker* runs a runtime of its own and serves the gate's connections it accepted; workers share nothing but the
 //! snapshot, so a request never changes threads.
 
+mod telling;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,7 +28,7 @@ use crate::net::wire::{FinalAnswer, WireLimits};
 use crate::pool::refresh::PoolTask;
 use crate::ready::Readiness;
 use crate::snapshot::{BuildFault, Live, Snapshot};
-use crate::telemetry::{AccessLog, Metrics, Telemetry, logs};
+use crate::telemetry::Telemetry;
 
 /// How often a worker looks for connections to upstreams that have been idle for too long.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -59,6 +61,8 @@ pub struct Running {
     pub gate_address: Option<SocketAddr>,
     /// Where admin listens.
     pub admin: SocketAddr,
+    /// What it tells of its work.
+    pub telemetry: Arc<Telemetry>,
     stop: Arc<Notify>,
     control: JoinHandle<()>,
 }
@@ -67,6 +71,15 @@ impl Running {
     /// Asks it to go away as SIGTERM does.
     pub fn stop(&self) {
         self.stop.notify_one();
+    }
+
+    /// The same, once this time has passed.
+    pub fn stop_after(&self, time: Duration) {
+        let stop = self.stop.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(time);
+            stop.notify_one();
+        });
     }
 
     /// Waits until it has gone.
@@ -95,15 +108,7 @@ pub fn start(
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
     };
-    let access = match config.telemetry.access_log {
-        true => Some(AccessLog::start(
-            logs::format(&config.telemetry),
-            config.telemetry.log_subject,
-        )?),
-        false => None,
-    };
-    let metrics = Metrics::new().map_err(|error| StartFault::Metrics(error.to_string()))?;
-    metrics.config_last_reload.set(clock.now());
+    let telemetry = telling::telemetry(&config, &clock)?;
     let snapshot = Snapshot::build(config, workers, &clock, read)?;
     let server = snapshot.config.server.clone();
     let gate = bind(&server.listen)?;
@@ -116,7 +121,7 @@ pub fn start(
     let shared = Arc::new(Shared {
         limits: snapshot.config.limits.clone(),
         live: Arc::new(Live::new(snapshot)),
-        telemetry: Arc::new(Telemetry { metrics, access }),
+        telemetry: Arc::new(telemetry),
         readiness: Arc::new(Readiness::new()),
         clock,
     });
@@ -125,6 +130,10 @@ pub fn start(
         // Before the first connection is accepted: a token whose key is not there yet waits for these tasks.
         let _entered = control.enter();
         refresh(&shared)?
+    };
+    let exporter = {
+        let _entered = control.enter();
+        telling::export(&shared.telemetry, &shared.live.load().config)?
     };
     let drain = Drain::default();
     let (halt, halted) = watch::channel(false);
@@ -155,12 +164,28 @@ pub fn start(
         }
         listeners
     };
+    let telemetry = shared.telemetry.clone();
+    let named = |name, bound: &Bound| (name, bound.address());
+    let mut addresses = vec![named("gate", &gate), named("admin", &admin)];
+    addresses.extend(probes.as_ref().map(|probes| named("probes", probes)));
+    let desk = Arc::new(Admin {
+        clock: shared.clock.clone(),
+        live: shared.live.clone(),
+        telemetry: shared.telemetry.clone(),
+        readiness: shared.readiness.clone(),
+        listeners: addresses,
+    });
     let stop = Arc::new(Notify::new());
     let told = stop.clone();
     let control = std::thread::Builder::new()
         .name("control".to_owned())
         .spawn(move || {
-            control.block_on(run_control(&shared, listeners, refreshing, drain, &told));
+            control.block_on(async {
+                run_control(&shared, desk, listeners, refreshing, drain, &told).await;
+                if let Some(exporter) = exporter {
+                    exporter.finish().await;
+                }
+            });
             // A name that is being looked up sits in a thread of its own, and must not be waited for.
             control.shutdown_timeout(Duration::ZERO);
             halt.send_replace(true);
@@ -173,6 +198,7 @@ pub fn start(
         })?;
     tracing::info!(gate = gate_name, admin = %admin_address, workers, "listening");
     Ok(Running {
+        telemetry,
         gate: gate_name,
         gate_address,
         admin: admin_address,
@@ -304,20 +330,17 @@ impl Drop for Open {
 /// Admin, probes, keys and signals, until the process is to end.
 async fn run_control(
     shared: &Arc<Shared>,
+    admin: Arc<Admin>,
     listeners: Vec<(Kind, Acceptor)>,
     _refreshing: Vec<PoolTask>,
     drain: Drain,
     stop: &Notify,
 ) {
     let snapshot = shared.live.load();
-    let admin = Arc::new(Admin {
-        live: shared.live.clone(),
-        telemetry: shared.telemetry.clone(),
-        readiness: shared.readiness.clone(),
-    });
     for (kind, acceptor) in listeners {
         tokio::spawn(accept_admin(admin.clone(), kind, acceptor, shared.clone()));
     }
+    tokio::spawn(telling::watch_rates(shared.telemetry.clone()));
     let server = &snapshot.config.server;
     tokio::select! {
         () = stop.notified() => {}

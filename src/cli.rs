@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod learn;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config, Surroundings};
+use crate::telemetry::logs;
 
 /// Something failed while running.
 const FAILED: u8 = 1;
@@ -38,6 +40,8 @@ enum Command {
     Run(Source),
     /// Validates a configuration and prints its effective routes; no network
     Check(Source),
+    /// Lets everything through for a while, and drafts routes from what it saw
+    Learn(learn::Arguments),
     /// Shows everything on one machine with no AWS account: a pool, a legacy service, the sidecar between them
     Demo(demo::Arguments),
 }
@@ -60,11 +64,14 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(BAD));
         }
     };
-    match arguments.command {
+    let status = match arguments.command {
         Command::Run(source) => run::run(&source),
         Command::Check(source) => check::check(&source),
+        Command::Learn(arguments) => learn::learn(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
-    }
+    };
+    logs::flush();
+    status
 }
 
 fn env(name: &str) -> Option<String> {

@@ -15,7 +15,7 @@ use http::{HeaderValue, Response, header};
 use http_body::Body as _;
 
 use crate::clock::Clock;
-use crate::http::{browser, forwarded, problem};
+use crate::http::{browser, forwarded, problem, trace};
 use crate::net::conn::Arrival;
 use crate::policy::permit::{Head, Permit};
 use crate::policy::{Admission, admit};
@@ -60,6 +60,7 @@ pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
         parts.method.clone(),
         parts.uri.clone(),
     );
+    exchange.trace = Some(trace::read(&parts.headers, gate.telemetry.begun()));
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
     let has_body = !body.is_end_stream();
@@ -177,6 +178,8 @@ pub fn final_answer(telemetry: &Telemetry, reason: Reason) -> Bytes {
     telemetry
         .metrics
         .refused(crate::telemetry::metrics::NO_ROUTE, reason);
+    let request_id = request_id.to_str().unwrap_or("");
+    telemetry.recent.refused_head(LISTENER, reason, request_id);
     render(&response)
 }
 

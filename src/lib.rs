@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod drain;
+pub mod export;
 pub mod fetch;
 pub mod gate;
 pub mod http;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
-use crate::config::model::Config;
+use crate::config::model::{Config, Purpose};
 use crate::identity::Reserved;
 use crate::policy::permit::Policy;
 use crate::policy::route::RouteTable;
@@ -76,10 +76,15 @@ impl Snapshot {
             .map(|pool| KeyRing::new(pool.clone(), clock.clone(), read).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|fault| BuildFault::Keys(fault.to_string()))?;
+        let unrouted = match config.purpose {
+            Purpose::Guard => None,
+            Purpose::Learn => Some(&config.catch_all),
+        };
         let policy = Policy {
             hosts: config.server.hosts.clone(),
             routes: config.routes.clone(),
             table,
+            unrouted: unrouted.cloned(),
             case: config.paths.case,
             sources: config.tokens.sources.clone(),
             trust: Trust::new(config.pools.iter().map(|pool| pool.trust.clone()).collect()),
@@ -87,7 +92,8 @@ impl Snapshot {
             cross_site: config.tokens.cross_site.clone(),
             external_origin: config.server.external_origin.clone(),
         };
-        let plans = config.routes.iter().map(|route| &*route.headers);
+        let plans = config.routes.iter().chain(unrouted);
+        let plans = plans.map(|route| &*route.headers);
         Ok(Snapshot {
             reserved: Reserved::new(plans, &config.identity.remove),
             policy,

@@ -19,7 +19,7 @@ mod tokens;
 mod upstreams;
 
 use super::inspection::Inspection;
-use super::model::Config;
+use super::model::{Config, Purpose};
 use super::raw::Entry;
 use super::raw::table::Table;
 
@@ -44,6 +44,7 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         any_host: server.hosts.is_empty(),
     };
     let routes = routes::routes(routes, &defaults, &around);
+    let catch_all = routes::catch_all(&around, at)?;
     let cors = root
         .take("cors")
         .and_then(|item| item.table("[cors]", "cors"))
@@ -59,6 +60,8 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         tokens,
         identity,
         routes,
+        purpose: Purpose::Guard,
+        catch_all,
         cors,
         telemetry,
         warnings: Vec::new(),

@@ -11,7 +11,7 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 use crate::policy::path::{Case, Kinds};
-use crate::policy::route::{Host, Route};
+use crate::policy::route::{Host, Mode, Route};
 use crate::secret::Secret;
 use crate::token::find::Sources;
 use crate::token::trust;
@@ -35,6 +35,10 @@ pub struct Config {
     pub identity: Identity,
     /// `[routes]` in their order, `[defaults]` applied.
     pub routes: Vec<Route>,
+    /// What it is read for. No key says so: only `learn` reads one to learn.
+    pub purpose: Purpose,
+    /// Takes every request there is, with the headers that all routes have. What `learn` has where no route answers.
+    pub catch_all: Route,
     /// `[cors]`
     pub cors: Option<Cors>,
     /// `[telemetry]`
@@ -45,6 +49,31 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// SHA-256 of the text in hex, for status.
     pub hash: String,
+}
+
+impl Config {
+    /// The same, but that nothing is refused for its token, its rule or its route: for `learn`, and nothing else.
+    pub fn opened(self) -> Config {
+        let audit = |route: Route| Route {
+            mode: Mode::Audit,
+            ..route
+        };
+        Config {
+            purpose: Purpose::Learn,
+            routes: self.routes.into_iter().map(audit).collect(),
+            catch_all: audit(self.catch_all),
+            ..self
+        }
+    }
+}
+
+/// What a configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To guard: what no route takes is refused.
+    Guard,
+    /// To learn routes from the traffic: what no route takes is let through.
+    Learn,
 }
 
 /// Where a listener listens.
@@ -275,6 +304,8 @@ pub struct Telemetry {
     pub access_log: bool,
     /// Whether that line has `sub` and `client_id`.
     pub log_subject: bool,
+    /// The collector of traces, OTLP over HTTP; without a slash at its end.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// `log_format`

@@ -3,6 +3,7 @@
 mod defaults;
 mod faults;
 mod forms;
+mod learnt;
 mod properties;
 mod requirements;
 mod secrecy;

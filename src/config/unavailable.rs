@@ -7,7 +7,7 @@ use crate::config::raw::item::Item;
 use crate::config::raw::{Entry, Span};
 
 /// Table, key or value, and what it is.
-const UNAVAILABLE: [(&str, &str, &str); 13] = [
+const UNAVAILABLE: [(&str, &str, &str); 12] = [
     ("", "tests", "`[tests]`"),
     ("", "credentials", "`[credentials]`"),
     ("", "outbound", "`[outbound]`"),
@@ -20,7 +20,6 @@ const UNAVAILABLE: [(&str, &str, &str); 13] = [
     ("routes.*", "client_cert", "`client_cert`"),
     ("routes.*", "certificate", "`access = \"certificate\"`"),
     ("identity.headers", "@tls.", "an `@tls` fact"),
-    ("telemetry", "otlp_endpoint", "`otlp_endpoint`"),
 ];
 
 /// The fault of a key that is known to the contract and to nothing else.

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use super::Gate;
 use super::body::Content;
 use crate::config::model::{Authorization, HostHeader};
-use crate::http::{forwarded, hop, trace};
+use crate::http::{forwarded, hop};
 use crate::identity;
 use crate::net::body::{BodyCause, RequestBody};
 use crate::policy::permit::Permit;
@@ -57,6 +57,7 @@ pub(super) async fn forward(
     parts.version = Version::HTTP_11;
 
     let sent = Instant::now();
+    exchange.forwarded = Some(sent);
     let answer = upstream::send(
         upstream,
         gate.worker,
@@ -170,7 +171,9 @@ fn rewrite(
         headers,
     );
     headers.insert(REQUEST_ID, exchange.request_id.clone());
-    exchange.trace = Some(trace::apply(headers));
+    if let Some(trace) = &exchange.trace {
+        trace.apply(headers);
+    }
     if let Some(principal) = permit.principal() {
         // A required header that has no value was refused by the policy; in audit none is set.
         let applied = identity::apply(&permit.route().headers, principal, headers);

@@ -1,48 +1,44 @@
-//! The access log: a line a request on stderr, written by a thread of its own.
+//! The access log: a line a request, as it was when the request ended.
 //!
-//! Workers only append to a list, and never wait: when the writer can't keep up (a blocked pipe), lines are dropped and
-//! their number is told. Whatever a client sends is escaped, so one request is one line (Q12).
+//! Workers only hand over what is to be told; `sink` makes it into text and writes it. Whatever a client sends is escaped,
+//! so one request is one line (Q12). Never a token, a query or a header.
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, Method, Uri};
 
 use super::Exchange;
+use super::sink::{Entry, Sink};
 use crate::config::model::LogFormat;
 use crate::reason::Reason;
 use crate::token::Principal;
 
-/// How long lines may wait to be written.
-const FLUSH: Duration = Duration::from_millis(50);
-/// Lines that may wait; beyond them lines are lost, and counted.
-const WAITING: usize = 65_536;
 /// Bytes of a path that are told.
 const PATH_BYTES: usize = 2_048;
 
 /// The access log.
 pub struct AccessLog {
-    shared: Arc<Shared>,
+    sink: &'static Sink,
+    style: Style,
+}
+
+/// How a line is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Style {
     format: LogFormat,
+    /// Whether `sub` and `client_id` are told.
     subject: bool,
 }
 
-struct Shared {
-    waiting: Mutex<Waiting>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    lines: Vec<Line>,
-    lost: u64,
-    closed: bool,
-}
-
 /// What a line tells, as it was at the end of its request; made into text by the writer.
-struct Line {
+pub(super) struct Line {
     at: SystemTime,
     request_id: HeaderValue,
     listener: &'static str,
@@ -62,19 +58,11 @@ struct Line {
 }
 
 impl AccessLog {
-    /// Starts the writer. `subject` says whether `sub` and `client_id` are told.
-    pub fn start(format: LogFormat, subject: bool) -> std::io::Result<AccessLog> {
-        let shared = Arc::new(Shared {
-            waiting: Mutex::default(),
-        });
-        let writer = shared.clone();
-        std::thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || write_all(&writer, format, subject))?;
+    /// Starts it. `subject` says whether `sub` and `client_id` are told.
+    pub fn start(format: LogFormat, subject: bool) -> io::Result<AccessLog> {
         Ok(AccessLog {
-            shared,
-            format,
-            subject,
+            sink: Sink::stderr()?,
+            style: Style { format, subject },
         })
     }
 
@@ -98,66 +86,12 @@ impl AccessLog {
             upstream: exchange.upstream,
             trace_id: exchange.trace.map(|trace| trace.trace_id),
         };
-        let mut waiting = self.shared.lock();
-        if waiting.lines.len() < WAITING {
-            waiting.lines.push(line);
-        } else {
-            waiting.lost += 1;
-        }
+        self.sink.push(Entry::Access(line, self.style));
     }
 
     /// Writes what still waits. Called once, at the end.
     pub fn flush(&self) {
-        let waiting = std::mem::take(&mut *self.shared.lock());
-        write(waiting, self.format, self.subject);
-    }
-}
-
-impl Drop for AccessLog {
-    fn drop(&mut self) {
-        self.flush();
-        self.shared.lock().closed = true;
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn write_all(shared: &Shared, format: LogFormat, subject: bool) {
-    loop {
-        std::thread::sleep(FLUSH);
-        let mut waiting = shared.lock();
-        if waiting.closed {
-            return;
-        }
-        if waiting.lines.is_empty() {
-            continue;
-        }
-        let taken = std::mem::take(&mut *waiting);
-        drop(waiting);
-        write(taken, format, subject);
-    }
-}
-
-fn write(waiting: Waiting, format: LogFormat, subject: bool) {
-    let mut text = String::with_capacity(waiting.lines.len() * 512);
-    for line in &waiting.lines {
-        match format {
-            LogFormat::Json => line.render_json(&mut text, subject),
-            LogFormat::Text => line.render_text(&mut text, subject),
-        }
-        text.push('\n');
-    }
-    // A log that can't be written must not stop requests (Q11).
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
-    if waiting.lost > 0 {
-        tracing::warn!(
-            lost = waiting.lost,
-            "access log lines were lost: stderr is not read fast enough"
-        );
+        self.sink.flush();
     }
 }
 
@@ -210,6 +144,14 @@ impl Line {
         }
     }
 
+    /// Appends it as text, without a line end.
+    pub(super) fn render(&self, text: &mut String, style: Style) {
+        match style.format {
+            LogFormat::Json => self.render_json(text, style.subject),
+            LogFormat::Text => self.render_text(text, style.subject),
+        }
+    }
+
     fn render_json(&self, text: &mut String, subject: bool) {
         text.push_str("{\"time\":\"");
         render_time(self.at, text);
@@ -218,7 +160,7 @@ impl Line {
             // Writing to a String can't fail.
             let _ = match field {
                 Field::Text(value) => {
-                    write!(text, ",\"{name}\":{}", serde_json::Value::from(value))
+                    write!(text, ",\"{name}\":{}", quoted(value))
                 }
                 Field::Number(value) => write!(text, ",\"{name}\":{value}"),
                 Field::Millis(value) => {
@@ -235,7 +177,7 @@ impl Line {
         self.each(subject, &mut |name, field| {
             let _ = match field {
                 Field::Text(value) if is_plain(value) => write!(text, " {name}={value}"),
-                Field::Text(value) => write!(text, " {name}={}", serde_json::Value::from(value)),
+                Field::Text(value) => write!(text, " {name}={}", quoted(value)),
                 Field::Number(value) => write!(text, " {name}={value}"),
                 Field::Millis(value) => write!(text, " {name}={:.3}", value.as_secs_f64() * 1e3),
             };
@@ -251,7 +193,32 @@ fn is_plain(value: &str) -> bool {
             .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'='))
 }
 
-fn cut(text: &str, bytes: usize) -> &str {
+/// A JSON string that stays on its line, in whatever reads lines: also without the characters that some take for a line's
+/// end (U+0085, U+2028, U+2029) or that turn text around on a screen.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => quoted.extend(['\\', char]),
+            char if is_troublesome(char) => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(char));
+            }
+            char => quoted.push(char),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Whether a character may end a line, move a cursor, or turn text around. None of them is beyond U+FFFF.
+pub(super) fn is_troublesome(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+}
+
+/// At most this many bytes of a text, and no half character.
+pub(super) fn cut(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -488,8 +488,6 @@ grant = "client_credentials"
 listen = "127.0.0.1:7001"
 [login]
 pool = "main"
-[telemetry]
-otlp_endpoint = "http://127.0.0.1:4318"
 [identity.headers]
 X-San = "@tls.san"
 [routes]
@@ -546,37 +544,31 @@ X-San = "@tls.san"
     16 | [login]
        |  ^^^^^ not available in this version
 
-    error: `otlp_endpoint` is not available in this version
-      --> portcullis.toml:19:1
-       |
-    19 | otlp_endpoint = "http://127.0.0.1:4318"
-       | ^^^^^^^^^^^^^ not available in this version
-
     error: an `@tls` fact is not available in this version
-      --> portcullis.toml:21:9
+      --> portcullis.toml:19:9
        |
-    21 | X-San = "@tls.san"
+    19 | X-San = "@tls.san"
        |         ^^^^^^^^^^ not available in this version
 
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:23:18
+      --> portcullis.toml:21:18
        |
-    23 | "/a" = { login = true }
+    21 | "/a" = { login = true }
        |                  ^^^^ not available in this version
 
     error: `client_cert` is not available in this version
-      --> portcullis.toml:24:10
+      --> portcullis.toml:22:10
        |
-    24 | "/b" = { client_cert = { san = ["x"] } }
+    22 | "/b" = { client_cert = { san = ["x"] } }
        |          ^^^^^^^^^^^ not available in this version
 
     error: `access = "certificate"` is not available in this version
-      --> portcullis.toml:25:19
+      --> portcullis.toml:23:19
        |
-    25 | "/c" = { access = "certificate" }
+    23 | "/c" = { access = "certificate" }
        |                   ^^^^^^^^^^^^^ not available in this version
 
-    portcullis.toml: 13 faults
+    portcullis.toml: 12 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");
