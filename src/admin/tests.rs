@@ -112,7 +112,7 @@ fn the_status_tells_of_routes_reasons_and_audit() {
 
     let told = status::status(&admin, &admin.live.load());
     assert_eq!(told["ready"], false);
-    assert_eq!(told["causes"][0], "waiting for keys of pool main");
+    assert_eq!(told["causes"][0], "keys of pool main");
     assert_eq!(told["pools"][0]["serving"], false);
     assert_eq!(told["routes"][1]["mode"], "audit");
     assert_eq!(told["routes"][1]["requests"], 3);

@@ -20,6 +20,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const WAITING: usize = 16_384;
 
 /// What waits to be written.
+#[allow(clippy::large_enum_variant)] // nearly all are of the large kind, and a box for each would be an allocation
 pub(super) enum Entry {
     /// A line of the access log.
     Access(Line, Style),
