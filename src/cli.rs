@@ -5,7 +5,10 @@
 
 mod check;
 mod demo;
+mod explain;
+mod extras;
 mod learn;
+mod ready;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -40,10 +43,18 @@ enum Command {
     Run(Source),
     /// Validates a configuration and prints its effective routes; no network
     Check(Source),
+    /// Says what would come of a request: its route, each requirement, the headers the service would get, the answer
+    Explain(explain::Arguments),
+    /// Asks a running sidecar whether it is ready; exit 0 or 1
+    Ready(Source),
     /// Lets everything through for a while, and drafts routes from what it saw
     Learn(learn::Arguments),
     /// Shows everything on one machine with no AWS account: a pool, a legacy service, the sidecar between them
     Demo(demo::Arguments),
+    /// Prints a completion script for a shell
+    Completions(extras::Completions),
+    /// Prints the manual
+    Man,
 }
 
 /// Where the configuration is.
@@ -68,7 +79,11 @@ pub fn main() -> ExitCode {
         Command::Run(source) => run::run(&source),
         Command::Check(source) => check::check(&source),
         Command::Learn(arguments) => learn::learn(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Ready(source) => ready::ready(&source),
         Command::Demo(arguments) => demo::demo(&arguments),
+        Command::Completions(arguments) => extras::completions(&arguments),
+        Command::Man => extras::man(),
     };
     logs::flush();
     status

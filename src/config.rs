@@ -5,12 +5,14 @@
 //! Nothing in here listens, connects or logs, and no fault or warning ever repeats a secret.
 
 pub mod check;
+pub mod compile;
 pub mod fault;
 pub mod inspection;
 pub mod interpolate;
 pub mod model;
 pub mod raw;
 pub mod secrets;
+pub mod trials;
 pub mod unavailable;
 pub mod units;
 

@@ -124,7 +124,7 @@ pub fn render(
 
 const INCOMPLETE: Refusal = Refusal::new(
     Reason::ClaimMismatch,
-    "The token lacks a claim that the service behind this route needs.",
+    "the token lacks a claim that the service behind this route needs",
 );
 
 /// Whether every required header of `plan` has a value for `principal`: asked by the policy, before anything is forwarded.

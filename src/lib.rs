@@ -1,25 +1,56 @@
 //! Portcullis: a sidecar that gives Amazon Cognito authentication to a service nobody can change.
+//!
+//! Everything hangs on one straight line, which reads from top to bottom in [`gate::serve`]:
+//!
+//! ```text
+//! net::listen → net::conn → gate::serve
+//!   snapshot  = live.load()              one look; the whole request uses it
+//!   admission = policy::admit(…)         sync and pure: path → route → token → rule
+//!     NeedKeys → the pool refreshes, admit again     cold path, once
+//!     Refuse   → http::problem::answer               the only builder of refusals
+//!     Permit   → http::hop, identity::strip → http::forwarded → identity::apply
+//!   upstream::send(&permit, request).await           the only await on the hot path
+//!   answer ← http::hop::strip; its body carries the record of the exchange
+//! ```
+//!
+//! Modules stand in layers, and a file imports only from its own layer or a lower one; a test reads `src` and holds this.
+//! They are listed here from the lowest layer up.
 
-pub mod admin;
-pub mod app;
-pub mod cli;
+// The words everything is said in.
 pub mod clock;
-pub mod config;
-pub mod demo;
-pub mod drain;
-pub mod export;
-pub mod fetch;
-pub mod gate;
-pub mod http;
-pub mod identity;
-pub mod net;
-pub mod policy;
-pub mod pool;
-pub mod ready;
 pub mod reason;
 pub mod refusal;
 pub mod secret;
-pub mod snapshot;
-pub mod telemetry;
+
+// The pure core: no network, no clock, no logging. `explain` and the gate run the very same code.
+pub mod http;
+pub mod identity;
+pub mod policy;
 pub mod token;
+
+// Configuration, and what is told of the work.
+pub mod config;
+pub mod telemetry;
+
+// Things with a lifetime.
+pub mod drain;
+pub mod export;
+pub mod fetch;
+pub mod net;
+pub mod pool;
+pub mod ready;
 pub mod upstream;
+
+// What is live.
+pub mod snapshot;
+
+// The fronts; none imports another.
+pub mod admin;
+pub mod gate;
+
+// The demo: a pool and a legacy service, for loopback alone.
+pub mod demo;
+
+// From the command line to a running process.
+pub mod app;
+pub mod cli;

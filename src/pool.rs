@@ -13,5 +13,5 @@ mod source;
 mod tests;
 
 pub use keyring::{KeyRing, KeyRings};
-pub use refresh::PoolTask;
+pub use refresh::{PoolTask, refresh_once};
 pub use round::Asked;

@@ -9,13 +9,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
-use crate::config::model::{Config, Purpose};
+use crate::config::compile;
+use crate::config::model::Config;
 use crate::identity::Reserved;
 use crate::policy::permit::Policy;
-use crate::policy::route::RouteTable;
 use crate::pool::keyring::{KeyRing, KeyRings};
 use crate::token::cache::TokenCache;
-use crate::token::trust::Trust;
 use crate::upstream::Upstream;
 
 /// Everything one request needs to know.
@@ -68,31 +67,14 @@ impl Snapshot {
         clock: &Clock,
         read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<Snapshot, BuildFault> {
-        let table = RouteTable::compile(&config.routes, config.paths.case, config.paths.allow)
-            .map_err(|_| BuildFault::Routes)?;
+        let policy = compile::policy(&config).map_err(|_| BuildFault::Routes)?;
         let rings = config
             .pools
             .iter()
             .map(|pool| KeyRing::new(pool.clone(), clock.clone(), read).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|fault| BuildFault::Keys(fault.to_string()))?;
-        let unrouted = match config.purpose {
-            Purpose::Guard => None,
-            Purpose::Learn => Some(&config.catch_all),
-        };
-        let policy = Policy {
-            hosts: config.server.hosts.clone(),
-            routes: config.routes.clone(),
-            table,
-            unrouted: unrouted.cloned(),
-            case: config.paths.case,
-            sources: config.tokens.sources.clone(),
-            trust: Trust::new(config.pools.iter().map(|pool| pool.trust.clone()).collect()),
-            cors: config.cors.is_some(),
-            cross_site: config.tokens.cross_site.clone(),
-            external_origin: config.server.external_origin.clone(),
-        };
-        let plans = config.routes.iter().chain(unrouted);
+        let plans = config.routes.iter().chain(&policy.unrouted);
         let plans = plans.map(|route| &*route.headers);
         Ok(Snapshot {
             reserved: Reserved::new(plans, &config.identity.remove),

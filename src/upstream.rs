@@ -200,6 +200,11 @@ pub async fn send(
                     "it switched protocols unasked".to_owned(),
                 ));
             }
+            Ok(answer) if is_framed_twice(&answer) => {
+                return Err(SendFault::Protocol(
+                    "its answer is framed in two ways".to_owned(),
+                ));
+            }
             Ok(answer) => {
                 return Ok(answer.map(|body| Reply {
                     body,
@@ -214,6 +219,12 @@ pub async fn send(
             Err(Failed::Fault(fault)) => return Err(fault),
         }
     }
+}
+
+/// RFC 9112 §6.3: a length beside chunks is an attempt at smuggling, or a server nobody should be behind (H16).
+fn is_framed_twice(answer: &Response<Incoming>) -> bool {
+    let headers = answer.headers();
+    headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH)
 }
 
 /// What became of a request that got no answer.

@@ -3,7 +3,6 @@
 //! Names and addresses come from the configuration, counts from the metrics. Client ids are those of verified tokens.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
@@ -270,12 +269,14 @@ fn met(admin: &Admin, route: &str, reason: Reason, count: u64) -> Value {
 
 /// RFC 3339 in UTC.
 fn time(at: Timestamp) -> String {
-    let at = jiff::Timestamp::from_millisecond((at * 1e3) as i64);
-    format!("{:.0}", at.unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+    format!("{:.0}", instant(at))
 }
 
 /// The same with milliseconds.
-fn stamp(at: SystemTime) -> String {
-    let at = jiff::Timestamp::try_from(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    format!("{at:.3}")
+fn stamp(at: Timestamp) -> String {
+    format!("{:.3}", instant(at))
+}
+
+fn instant(at: Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond((at * 1e3) as i64).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }

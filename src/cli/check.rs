@@ -3,25 +3,62 @@
 use std::process::ExitCode;
 
 use super::{BAD, Source, load};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::policy::route::{Access, Mode, Route, RouteTable};
+use crate::config::trials::run_tests;
+use crate::policy::route::Route;
 use crate::policy::rule::{Expected, Requirement, Rule};
+use crate::token::trust::{Clients, Uses};
 
-/// Validates the configuration and prints its effective routes.
+/// Validates the configuration, prints its effective routes and runs its tests.
 pub(super) fn check(source: &Source) -> ExitCode {
     let config = match load(source) {
         Ok(config) => config,
         Err(status) => return status,
     };
-    if RouteTable::compile(&config.routes, config.paths.case, config.paths.allow).is_err() {
-        eprintln!("portcullis: two routes can't be told apart");
-        return ExitCode::from(BAD);
-    }
     print!("{}", render(&config));
     for warning in &config.warnings {
         println!("warning: {warning}");
     }
+    if let Err(status) = tests_hold(&config) {
+        return status;
+    }
+    println!("{}", summary(&config));
     ExitCode::SUCCESS
+}
+
+/// Runs the configuration's `[tests]`. Those that fail are printed; the exit status comes back.
+pub(super) fn tests_hold(config: &Config) -> Result<(), ExitCode> {
+    let failed = run_tests(config, Clock::System.now());
+    if failed.is_empty() {
+        return Ok(());
+    }
+    for test in &failed {
+        eprintln!("{test}");
+    }
+    let (failed, all) = (failed.len(), config.tests.len());
+    eprintln!("portcullis: {failed} of {} failed", counted(all, "test"));
+    Err(ExitCode::from(BAD))
+}
+
+fn summary(config: &Config) -> String {
+    let tests = match config.tests.len() {
+        0 => "no tests".to_owned(),
+        1 => "1 test passed".to_owned(),
+        more => format!("{more} tests passed"),
+    };
+    format!(
+        "good: {}, {}, {tests}",
+        counted(config.routes.len(), "route"),
+        counted(config.pools.len(), "pool"),
+    )
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        more => format!("{more} {what}s"),
+    }
 }
 
 /// The effective routes, aligned.
@@ -44,31 +81,41 @@ fn render(config: &Config) -> String {
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }
-    text.push_str(&format!(
-        "{} routes, {} pools: good\n",
-        config.routes.len(),
-        config.pools.len()
-    ));
     text
 }
 
 fn row(config: &Config, route: &Route) -> [String; 5] {
-    let access = match route.access {
-        Access::Authenticated => "authenticated",
-        Access::Public => "public",
-        Access::Optional => "optional",
-    };
-    let mode = match route.mode {
-        Mode::Enforce => "enforce",
-        Mode::Audit => "audit",
-    };
     [
         route.name.to_string(),
-        access.to_owned(),
-        rule(&route.rule),
+        route.access.as_str().to_owned(),
+        requires(config, route),
         config.upstreams[route.upstream].name.clone(),
-        mode.to_owned(),
+        route.mode.as_str().to_owned(),
     ]
+}
+
+/// What a route asks for beside a good token.
+fn requires(config: &Config, route: &Route) -> String {
+    let mut asks = Vec::new();
+    if let Some(pools) = &route.pools {
+        let names: Vec<&str> = (pools.iter())
+            .map(|pool| &*config.pools[*pool].trust.name)
+            .collect();
+        asks.push(format!("pool {}", names.join(" | ")));
+    }
+    match route.token_use {
+        Some(Uses::Access) => asks.push("access token".to_owned()),
+        Some(Uses::Id) => asks.push("ID token".to_owned()),
+        Some(Uses::Any) | None => {}
+    }
+    if let Some(Clients::These(clients)) = &route.client_ids {
+        asks.push(format!("client {}", clients.join(" | ")));
+    }
+    asks.extend(route.rule.requirements.iter().map(requirement));
+    match asks.is_empty() {
+        true => "-".to_owned(),
+        false => asks.join(" and "),
+    }
 }
 
 /// A rule in a line.
@@ -102,6 +149,9 @@ fn requirement(requirement: &Requirement) -> String {
             format!("({})", rules.join(" or "))
         }
         Requirement::Acr(accepted) => list("acr", accepted),
-        Requirement::MaxAge(age) => format!("signed in at most {age:?} ago"),
+        Requirement::MaxAge(age) => format!("signed in at most {} s ago", age.as_secs()),
     }
 }
+
+#[cfg(test)]
+mod tests;

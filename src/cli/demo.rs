@@ -41,7 +41,7 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
     let loopback = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let (pool_listener, service_listener) = (loopback()?, loopback()?);
     let addresses = Addresses {
-        gate: SocketAddr::new(arguments.listen, arguments.port),
+        gate: SocketAddr::new(arguments.listen, port(arguments)?),
         admin: loopback()?.local_addr()?, // free a moment ago, which will do for a demo
         service: service_listener.local_addr()?,
         pool: pool_listener.local_addr()?,
@@ -74,5 +74,19 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
     })?;
     let running = app::start(config, &read)?;
     print!("{}", demo::banner(&addresses));
+    println!("\n# The configuration this runs with:");
+    for line in text.lines() {
+        println!("{}", format!("#   {line}").trim_end());
+    }
     Ok(running)
+}
+
+/// The gate's port: any free one for 0, which the printed commands must name.
+fn port(arguments: &Arguments) -> std::io::Result<u16> {
+    match arguments.port {
+        0 => Ok(TcpListener::bind((arguments.listen, 0))?
+            .local_addr()?
+            .port()),
+        port => Ok(port),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{BAD, FAILED, Source, load, read};
+use super::{BAD, FAILED, Source, check, load, read};
 use crate::app::{self, StartFault};
 use crate::telemetry::logs;
 
@@ -12,6 +12,9 @@ pub(super) fn run(source: &Source) -> ExitCode {
         Ok(config) => config,
         Err(status) => return status,
     };
+    if let Err(status) = check::tests_hold(&config) {
+        return status;
+    }
     if let Err(fault) = logs::start(&config.telemetry) {
         eprintln!("portcullis: {fault}");
         return ExitCode::from(BAD);

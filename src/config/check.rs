@@ -15,6 +15,7 @@ mod review;
 mod routes;
 mod rules;
 mod server;
+mod tests_table;
 mod tokens;
 mod upstreams;
 
@@ -50,6 +51,7 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         .and_then(|item| item.table("[cors]", "cors"))
         .map(browsers::cors);
     let telemetry = tokens::telemetry(root.below("telemetry", "telemetry"));
+    let tests = tests_table::tests(root.below("tests", "tests"), &pools);
     root.finish();
     let config = Config {
         server,
@@ -63,6 +65,7 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         purpose: Purpose::Guard,
         catch_all,
         cors,
+        tests,
         telemetry,
         warnings: Vec::new(),
         files: at.files.borrow().clone(),

@@ -10,9 +10,13 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 
+use crate::clock::Timestamp;
+use crate::policy::explain::Asked;
 use crate::policy::path::{Case, Kinds};
 use crate::policy::route::{Host, Mode, Route};
+use crate::reason::Reason;
 use crate::secret::Secret;
+use crate::token::claims::Claims;
 use crate::token::find::Sources;
 use crate::token::trust;
 
@@ -41,6 +45,8 @@ pub struct Config {
     pub catch_all: Route,
     /// `[cors]`
     pub cors: Option<Cors>,
+    /// `[tests]` in their order.
+    pub tests: Vec<PolicyTest>,
     /// `[telemetry]`
     pub telemetry: Telemetry,
     /// What is legal but suspicious, one sentence each.
@@ -291,6 +297,34 @@ pub enum Preflight {
     Forward,
     /// Portcullis; the upstream's `Access-Control-*` are replaced on all responses.
     Answer,
+}
+
+/// A row of `[tests]`: a request and the answer it must get.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyTest {
+    /// Its key.
+    pub name: String,
+    /// The request.
+    pub asked: Asked,
+    /// What stands for its token; none is no token.
+    pub claims: Option<Claims>,
+    /// The index of the pool that vouches for the claims, if one is named.
+    pub pool: Option<usize>,
+    /// When it takes place, if not when it is run.
+    pub now: Option<Timestamp>,
+    /// What must come of it.
+    pub expect: Expect,
+    /// Identity headers that must have just these lines; none at all for those without a line.
+    pub headers: Vec<(HeaderName, Vec<String>)>,
+}
+
+/// The answer that a test expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// It is let through, and not for audit alone.
+    Allow,
+    /// It is refused, or would be but for audit.
+    Refuse(Reason),
 }
 
 /// `[telemetry]`

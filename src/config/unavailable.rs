@@ -7,8 +7,7 @@ use crate::config::raw::item::Item;
 use crate::config::raw::{Entry, Span};
 
 /// Table, key or value, and what it is.
-const UNAVAILABLE: [(&str, &str, &str); 12] = [
-    ("", "tests", "`[tests]`"),
+const UNAVAILABLE: [(&str, &str, &str); 11] = [
     ("", "credentials", "`[credentials]`"),
     ("", "outbound", "`[outbound]`"),
     ("", "login", "`[login]`"),

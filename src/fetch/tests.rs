@@ -1,3 +1,5 @@
+//! Calls on stubs that misbehave in every way a key server can.
+
 use std::io::Write;
 use std::process::Command;
 use std::sync::Arc;

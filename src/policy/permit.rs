@@ -3,11 +3,16 @@
 //! Sync and pure. A [`Permit`] can be made here alone, and nothing is sent to an upstream without one: forwarding
 //! without a decision does not compile. Every early return on this page refuses.
 
+pub(super) mod allowed;
+mod head;
+mod rehearsal;
+mod rewrite;
+
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Uri, Version, header};
+use http::header;
 
-use super::path::{self, Case, Kinds, Readings};
+use super::path::{self, Case, Readings};
 use super::route::{self, Access, Found, Host, Mode, Route, RouteTable};
 use crate::clock::Timestamp;
 use crate::http::browser;
@@ -20,6 +25,11 @@ use crate::token::find::{self, Place, Sources};
 use crate::token::keys::Keys;
 use crate::token::trust::Trust;
 use crate::token::verify::{Verdict, verify};
+use allowed::check_allowed;
+pub use head::Head;
+use head::{check_head, requested_method};
+pub use rehearsal::{Rehearsal, rehearse};
+use rewrite::rewrite;
 
 /// Everything a decision is made from, compiled from one configuration.
 #[derive(Debug)]
@@ -46,25 +56,6 @@ pub struct Policy {
     pub external_origin: Option<String>,
 }
 
-/// The head of a request, as far as the decision needs it.
-#[derive(Clone, Copy, Debug)]
-pub struct Head<'a> {
-    /// The method, as sent.
-    pub method: &'a Method,
-    /// The target, as sent, but for a fragment.
-    pub uri: &'a Uri,
-    /// The protocol's version.
-    pub version: Version,
-    /// The headers, as sent.
-    pub headers: &'a HeaderMap,
-    /// Whether the target had a `#`, which `http::Uri` drops without a word.
-    pub fragment: bool,
-    /// Whether a body follows.
-    pub has_body: bool,
-    /// `http` or `https`, as this connection is seen by the client.
-    pub scheme: &'a str,
-}
-
 /// What is decided.
 #[derive(Debug)]
 pub enum Admission<'p> {
@@ -82,7 +73,7 @@ pub struct Permit<'p> {
     route: &'p Route,
     principal: Option<Arc<Principal>>,
     place: Option<&'p Place>,
-    audit: Option<Reason>,
+    audit: Option<Refusal>,
     preflight: bool,
     overrides: Overrides,
     target: Option<String>,
@@ -106,7 +97,7 @@ impl<'p> Permit<'p> {
 
     /// Why it would have been refused, where the route is in audit.
     pub fn audit(&self) -> Option<Reason> {
-        self.audit
+        self.audit.as_ref().map(|refusal| refusal.reason)
     }
 
     /// Whether it is a CORS preflight: it carries nothing that identifies.
@@ -125,6 +116,23 @@ impl<'p> Permit<'p> {
     }
 }
 
+/// What a request shows for who it speaks for.
+#[derive(Clone, Copy)]
+enum Evidence<'a> {
+    /// The token in its head, and what that is verified with.
+    Token(Means<'a>),
+    /// In place of one, what a token with bare claims would prove. Only a rehearsal takes it: no signature was seen.
+    Claims(&'a Result<Arc<Principal>, Refusal>),
+}
+
+/// What a token is verified with.
+#[derive(Clone, Copy)]
+struct Means<'a> {
+    keys: &'a dyn Keys,
+    cache: &'a TokenCache,
+    refreshed: bool,
+}
+
 /// Decides on one request. `refreshed` says that `NeedKeys` was answered before and acted upon.
 pub fn admit<'p>(
     head: &Head<'_>,
@@ -133,6 +141,20 @@ pub fn admit<'p>(
     cache: &TokenCache,
     now: Timestamp,
     refreshed: bool,
+) -> Admission<'p> {
+    let means = Means {
+        keys,
+        cache,
+        refreshed,
+    };
+    decide(head, policy, Evidence::Token(means), now)
+}
+
+fn decide<'p>(
+    head: &Head<'_>,
+    policy: &'p Policy,
+    evidence: Evidence<'_>,
+    now: Timestamp,
 ) -> Admission<'p> {
     let host = match check_head(head) {
         Ok(host) => host,
@@ -171,20 +193,11 @@ pub fn admit<'p>(
     if permit.preflight {
         return Admission::Permit(permit);
     }
-    match check_token(
-        head,
-        policy,
-        &readings,
-        keys,
-        cache,
-        now,
-        refreshed,
-        &mut permit,
-    ) {
+    match check_token(head, policy, &readings, evidence, now, &mut permit) {
         Ok(None) => {}
         Ok(Some(pool)) => return Admission::NeedKeys(pool),
         Err(refusal) if route.mode == Mode::Audit && refusal.reason.is_auditable() => {
-            permit.audit = Some(refusal.reason)
+            permit.audit = Some(refusal)
         }
         Err(refusal) => return Admission::Refuse(Some(route), permit.principal, refusal),
     }
@@ -192,68 +205,6 @@ pub fn admit<'p>(
         permit.overrides = Overrides::Keep;
     }
     Admission::Permit(permit)
-}
-
-/// RFC 9112 §3.2, and what hyper lets pass: P11, P12, P13, P15 in the threat table. Answers the host, normalised.
-fn check_head<'a>(head: &Head<'a>) -> Result<std::borrow::Cow<'a, str>, Refusal> {
-    let bad = |detail| Err(Refusal::new(Reason::BadRequest, detail));
-    if matches!(*head.method, Method::CONNECT | Method::TRACE) {
-        return Err(Refusal::new(
-            Reason::MethodNotAllowed,
-            "CONNECT and TRACE are never forwarded",
-        )
-        .with(Hint::Allow(
-            "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned(),
-        )));
-    }
-    if !route::is_method(head.method.as_str()) {
-        return bad("the method is not an upper-case word of at most 32 characters");
-    }
-    let authority = head.uri.authority().map(http::uri::Authority::as_str);
-    if head.uri.scheme().is_none() && authority.is_some() || !head.uri.path().starts_with('/') {
-        return bad("the target starts with neither a slash nor a scheme");
-    }
-    let mut lines = head.headers.get_all(header::HOST).iter();
-    let line = match lines.next().map(|line| line.to_str()) {
-        Some(Err(_)) => return bad("the Host header is not ASCII"),
-        Some(Ok(line)) => Some(line),
-        None => None,
-    };
-    if lines.next().is_some() {
-        return bad("the request has more than one Host header");
-    }
-    let host = match (line, authority) {
-        (Some(line), Some(authority)) if !line.eq_ignore_ascii_case(authority) => {
-            return bad("the target and the Host header name different hosts");
-        }
-        (Some(host), _) | (None, Some(host))
-            if line.is_some() || head.version >= Version::HTTP_2 =>
-        {
-            host
-        }
-        _ if head.version < Version::HTTP_11 => return Ok("".into()),
-        _ => return bad("the request has no Host header"),
-    };
-    route::normalise_host(host).ok_or_else(|| {
-        Refusal::new(
-            Reason::BadRequest,
-            "the Host header is not one host with an optional port",
-        )
-    })
-}
-
-/// The method a CORS preflight asks for (Fetch standard, CORS-preflight request). One with a body is none (P17).
-fn requested_method<'a>(head: &Head<'a>) -> Option<&'a str> {
-    if head.method != Method::OPTIONS || head.has_body || !head.headers.contains_key(header::ORIGIN)
-    {
-        return None;
-    }
-    let mut lines = head
-        .headers
-        .get_all(header::ACCESS_CONTROL_REQUEST_METHOD)
-        .iter();
-    let method = lines.next()?.to_str().ok()?;
-    (lines.next().is_none() && route::is_method(method)).then_some(method)
 }
 
 fn find_route<'p>(
@@ -291,50 +242,54 @@ const fn ambiguous(detail: &'static str) -> Refusal {
     Refusal::new(Reason::AmbiguousPath, detail)
 }
 
+const MISSING_TOKEN: Refusal = Refusal::new(
+    Reason::MissingToken,
+    "this route asks for a token: send it as \"Authorization: Bearer <access token>\"",
+);
+const CLAIMS_AND_TOKEN: Refusal = Refusal::new(
+    Reason::MultipleTokens,
+    "the request carries a token beside the claims that stand for one",
+);
+const CROSS_SITE: Refusal = Refusal::new(
+    Reason::CrossSite,
+    "a token in a cookie is not taken from another site's page; send it in the Authorization header",
+);
+
 /// Token → rule → identity. `Ok(Some(pool))` asks for that pool's keys. What a good token proves goes into `permit`
 /// as soon as it is proved, so that audit can hand it on even when the rule refuses.
-#[allow(clippy::too_many_arguments)] // the whole of one decision; a struct would only hide the list
 fn check_token<'p>(
     head: &Head<'_>,
     policy: &'p Policy,
     readings: &Readings<'_>,
-    keys: &dyn Keys,
-    cache: &TokenCache,
+    evidence: Evidence<'_>,
     now: Timestamp,
-    refreshed: bool,
     permit: &mut Permit<'p>,
 ) -> Result<Option<usize>, Refusal> {
     let route = permit.route;
     if route.access == Access::Public {
         return Ok(None);
     }
-    let Some(found) = find::find(&policy.sources, head.headers, head.uri.query())? else {
-        return match route.access {
-            Access::Optional | Access::Public => Ok(None),
-            Access::Authenticated => Err(Refusal::new(
-                Reason::MissingToken,
-                "this route asks for a token: send it as \"Authorization: Bearer <access token>\"",
-            )),
-        };
-    };
-    permit.place = Some(found.place);
-    if matches!(found.place, Place::Cookie(_)) && !may_use_cookie(head, policy) {
-        return Err(Refusal::new(
-            Reason::CrossSite,
-            "a token in a cookie is not taken from another site's page; send it in the Authorization header",
-        ));
-    }
-    let digest = TokenCache::digest(&found.token);
-    let principal = match cache.recall(&digest, &policy.trust, keys, now) {
-        Some(principal) => principal,
-        None => match verify(&found.token, &policy.trust, keys, now, refreshed) {
-            Verdict::Good(principal) => {
-                cache.remember(digest, principal.clone());
-                principal
+    let found = find::find(&policy.sources, head.headers, head.uri.query())?;
+    let principal = match (found, evidence) {
+        (None, Evidence::Token(_)) => {
+            return match route.access {
+                Access::Optional | Access::Public => Ok(None),
+                Access::Authenticated => Err(MISSING_TOKEN),
+            };
+        }
+        (None, Evidence::Claims(proved)) => proved.clone()?,
+        (Some(_), Evidence::Claims(_)) => return Err(CLAIMS_AND_TOKEN),
+        (Some(found), Evidence::Token(means)) => {
+            permit.place = Some(found.place);
+            if matches!(found.place, Place::Cookie(_)) && !may_use_cookie(head, policy) {
+                return Err(CROSS_SITE);
             }
-            Verdict::NeedKeys(pool) => return Ok(Some(pool)),
-            Verdict::Refuse(refusal) => return Err(refusal),
-        },
+            match recall_or_verify(&found.token, &policy.trust, means, now) {
+                Verdict::Good(principal) => principal,
+                Verdict::NeedKeys(pool) => return Ok(Some(pool)),
+                Verdict::Refuse(refusal) => return Err(refusal),
+            }
+        }
     };
     let principal = permit.principal.insert(principal);
     check_allowed(route, principal)?;
@@ -343,34 +298,22 @@ fn check_token<'p>(
     Ok(None)
 }
 
-/// Good for its pool, but is it good here? (C07, C08, C09)
-fn check_allowed(route: &Route, principal: &Principal) -> Result<(), Refusal> {
-    let refuse = |detail| Err(Refusal::new(Reason::TokenNotAllowed, detail));
-    if route
-        .pools
-        .as_ref()
-        .is_some_and(|pools| !pools.contains(&principal.pool_index))
-    {
-        return refuse("tokens of this user pool are not accepted on this route");
+/// Who the token speaks for, from memory where it was verified before.
+fn recall_or_verify(token: &str, trust: &Trust, means: Means<'_>, now: Timestamp) -> Verdict {
+    let Means {
+        keys,
+        cache,
+        refreshed,
+    } = means;
+    let digest = TokenCache::digest(token);
+    if let Some(principal) = cache.recall(&digest, trust, keys, now) {
+        return Verdict::Good(principal);
     }
-    if route
-        .token_use
-        .is_some_and(|uses| !uses.contains(principal.token_use))
-    {
-        return refuse("tokens of this use (access or ID) are not accepted on this route");
+    let verdict = verify(token, trust, keys, now, refreshed);
+    if let Verdict::Good(principal) = &verdict {
+        cache.remember(digest, principal.clone());
     }
-    let client_known = |clients: &crate::token::trust::Clients| match &principal.client_id {
-        Some(client) => clients.contains(client),
-        None => *clients == crate::token::trust::Clients::Any,
-    };
-    if route
-        .client_ids
-        .as_ref()
-        .is_some_and(|clients| !client_known(clients))
-    {
-        return refuse("tokens of this client are not accepted on this route");
-    }
-    Ok(())
+    verdict
 }
 
 fn check_rule(
@@ -396,51 +339,6 @@ fn may_use_cookie(head: &Head<'_>, policy: &Policy) -> bool {
         ours.as_deref().unwrap_or(""),
         &policy.cross_site,
     )
-}
-
-/// The path for the upstream, where the route strips or adds a prefix. It is read again (P10): `/api../x` less `/api` is
-/// another path than the one that was matched.
-fn rewrite(
-    route: &Route,
-    path: &str,
-    case: Case,
-    admitted: Kinds,
-) -> Result<Option<String>, Refusal> {
-    if route.strip_prefix.is_none() && route.add_prefix.is_none() {
-        return Ok(None);
-    }
-    let prefix = route
-        .strip_prefix
-        .as_deref()
-        .unwrap_or("")
-        .trim_end_matches('/');
-    let rest = path
-        .get(..prefix.len())
-        .filter(|start| match case {
-            Case::Insensitive => start.eq_ignore_ascii_case(prefix),
-            Case::Guard | Case::Sensitive => *start == prefix,
-        })
-        .map(|_| &path[prefix.len()..])
-        .filter(|rest| rest.is_empty() || rest.starts_with('/'))
-        .ok_or(ambiguous(
-            "the path does not spell the prefix that is removed here as the configuration does",
-        ))?;
-    let rewritten = format!(
-        "{}{}",
-        route
-            .add_prefix
-            .as_deref()
-            .unwrap_or("")
-            .trim_end_matches('/'),
-        rest
-    );
-    let rewritten = if rewritten.is_empty() {
-        "/".to_owned()
-    } else {
-        rewritten
-    };
-    path::read(&rewritten, admitted)?;
-    Ok(Some(rewritten))
 }
 
 /// Whether the method that an override header names is allowed here too: the same pattern takes it, and the principal
@@ -485,3 +383,6 @@ fn may_override(
         (None, Access::Authenticated) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

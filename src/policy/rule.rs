@@ -195,3 +195,6 @@ fn same(wanted: &Value, value: &Value) -> bool {
         _ => wanted == value,
     }
 }
+
+#[cfg(test)]
+mod tests;

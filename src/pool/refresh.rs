@@ -60,6 +60,21 @@ impl Drop for PoolTask {
     }
 }
 
+/// Fetches the keys of a ring once, for a process that doesn't stay: nothing is retried. A pool whose keys come from a file
+/// alone has what it has.
+///
+/// # Errors
+/// Why no keys came; the ring keeps those it had.
+pub async fn refresh_once(ring: &KeyRing, fetcher: Arc<Fetcher>) -> Result<(), FetchFault> {
+    if ring.pool().jwks != JwksSource::None {
+        let fresh = Server::new(Arc::clone(ring.pool()), fetcher)
+            .fetch()
+            .await?;
+        ring.replace(Arc::new(fresh.set));
+    }
+    Ok(())
+}
+
 /// Lets go of everybody who waits, however the task ends.
 struct Running(Arc<KeyRing>);
 

@@ -1,3 +1,5 @@
+//! What is waited for, and that it is told.
+
 use super::Readiness;
 
 #[test]

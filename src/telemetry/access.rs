@@ -10,12 +10,13 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::{HeaderValue, Method, Uri};
 
 use super::Exchange;
 use super::sink::{Entry, Sink};
+use crate::clock::{Clock, Timestamp};
 use crate::config::model::LogFormat;
 use crate::reason::Reason;
 use crate::token::Principal;
@@ -39,7 +40,7 @@ pub(super) struct Style {
 
 /// What a line tells, as it was at the end of its request; made into text by the writer.
 pub(super) struct Line {
-    at: SystemTime,
+    at: Timestamp,
     request_id: HeaderValue,
     listener: &'static str,
     client: Option<SocketAddr>,
@@ -69,7 +70,7 @@ impl AccessLog {
     /// Tells of a request that has ended.
     pub fn record(&self, exchange: &Exchange, status: u16) {
         let line = Line {
-            at: SystemTime::now(),
+            at: Clock::System.now(),
             request_id: exchange.request_id.clone(),
             listener: exchange.listener,
             client: exchange.client,
@@ -227,7 +228,8 @@ pub(super) fn cut(text: &str, bytes: usize) -> &str {
 }
 
 /// RFC 3339 in UTC, with milliseconds.
-fn render_time(at: SystemTime, text: &mut String) {
-    let at = jiff::Timestamp::try_from(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+fn render_time(at: Timestamp, text: &mut String) {
+    let at =
+        jiff::Timestamp::from_millisecond((at * 1e3) as i64).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let _ = write!(text, "{at:.3}");
 }

@@ -8,10 +8,10 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
-use std::time::SystemTime;
 
 use super::Exchange;
 use super::access::cut;
+use crate::clock::{Clock, Timestamp};
 use crate::reason::Reason;
 
 /// How many are kept.
@@ -25,7 +25,7 @@ const CLIENT_BYTES: usize = 128;
 #[derive(Clone, Debug)]
 pub struct Refused {
     /// When.
-    pub at: SystemTime,
+    pub at: Timestamp,
     /// Why.
     pub reason: Reason,
     /// The front that refused it.
@@ -47,7 +47,7 @@ impl Refused {
     fn of(exchange: &Exchange, reason: Reason) -> Refused {
         let principal = exchange.principal.as_deref();
         Refused {
-            at: SystemTime::now(),
+            at: Clock::System.now(),
             reason,
             listener: exchange.listener,
             route: exchange.route.clone(),
@@ -77,7 +77,7 @@ impl Recent {
     /// A head was refused before it became a request.
     pub fn refused_head(&self, listener: &'static str, reason: Reason, request_id: &str) {
         self.push(|| Refused {
-            at: SystemTime::now(),
+            at: Clock::System.now(),
             reason,
             listener,
             route: None,

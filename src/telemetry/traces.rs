@@ -10,10 +10,11 @@ mod tests;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::Exchange;
 use super::access::cut;
+use crate::clock::{Clock, Timestamp};
 use crate::http::trace::Trace;
 use crate::reason::Reason;
 
@@ -28,7 +29,7 @@ const PATH_BYTES: usize = 512;
 #[derive(Clone, Debug)]
 pub struct Traced {
     trace: Trace,
-    ended: SystemTime,
+    ended: Timestamp,
     lasted: Duration,
     /// Until the call to the upstream began, and what it took until its head.
     call: Option<(Duration, Duration)>,
@@ -66,7 +67,7 @@ impl Traces {
         let principal = exchange.principal.as_deref().filter(|_| self.subject);
         let traced = Traced {
             trace: *trace,
-            ended: SystemTime::now(),
+            ended: Clock::System.now(),
             lasted: exchange.started.elapsed(),
             call: exchange
                 .forwarded

@@ -30,10 +30,11 @@ pub struct TokenCache {
 pub type Digest = [u8; 32];
 
 impl TokenCache {
-    /// A cache of at most `entries`; 0 remembers nothing.
+    /// A cache that holds `entries`, and an eighth more at most; 0 remembers nothing. (It is kept in shards, and digests do not fall
+    /// evenly: without some room to spare, as many tokens in turn would push each other out.)
     pub fn new(entries: usize) -> TokenCache {
         TokenCache {
-            entries: (entries > 0).then(|| Cache::new(entries)),
+            entries: (entries > 0).then(|| Cache::new(entries.saturating_add(entries / 8))),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }

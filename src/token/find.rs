@@ -189,11 +189,16 @@ fn token_of(text: Cow<'_, str>) -> Result<Cow<'_, str>, Refusal> {
 
 /// RFC 6750 §2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
 fn is_b64token(text: &str) -> bool {
-    let body = text.trim_end_matches('=');
-    !body.is_empty()
-        && body.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
-        })
+    let body = text.trim_end_matches('=').as_bytes();
+    // To the end, without a branch: a token is a thousand bytes on every request, and this the compiler vectorises.
+    let wrong = body.iter().fold(0, |wrong, &byte| {
+        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+        // `-` `.` `/` and the digits stand together.
+        let digit = byte.wrapping_sub(b'-') < 13;
+        let mark = (byte == b'_') | (byte == b'~') | (byte == b'+');
+        wrong | u8::from(!(letter | digit | mark))
+    });
+    !body.is_empty() && wrong == 0
 }
 
 /// RFC 9110 §5.6.2.

@@ -480,8 +480,6 @@ tls = { cert_file = "/c", key_file = "/k" }
 url = "https://127.0.0.1:3000"
 http2 = true
 tls = { ca_file = "/c" }
-[tests]
-"a" = { request = "GET /", expect = "allow" }
 [credentials.billing]
 grant = "client_credentials"
 [outbound.inventory]
@@ -520,55 +518,49 @@ X-San = "@tls.san"
     9 | tls = { ca_file = "/c" }
       | ^^^ not available in this version
 
-    error: `[tests]` is not available in this version
+    error: `[credentials]` is not available in this version
       --> portcullis.toml:10:2
        |
-    10 | [tests]
-       |  ^^^^^ not available in this version
-
-    error: `[credentials]` is not available in this version
-      --> portcullis.toml:12:2
-       |
-    12 | [credentials.billing]
+    10 | [credentials.billing]
        |  ^^^^^^^^^^^ not available in this version
 
     error: `[outbound]` is not available in this version
-      --> portcullis.toml:14:2
+      --> portcullis.toml:12:2
        |
-    14 | [outbound.inventory]
+    12 | [outbound.inventory]
        |  ^^^^^^^^ not available in this version
 
     error: `[login]` is not available in this version
-      --> portcullis.toml:16:2
+      --> portcullis.toml:14:2
        |
-    16 | [login]
+    14 | [login]
        |  ^^^^^ not available in this version
 
     error: an `@tls` fact is not available in this version
-      --> portcullis.toml:19:9
+      --> portcullis.toml:17:9
        |
-    19 | X-San = "@tls.san"
+    17 | X-San = "@tls.san"
        |         ^^^^^^^^^^ not available in this version
 
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:21:18
+      --> portcullis.toml:19:18
        |
-    21 | "/a" = { login = true }
+    19 | "/a" = { login = true }
        |                  ^^^^ not available in this version
 
     error: `client_cert` is not available in this version
-      --> portcullis.toml:22:10
+      --> portcullis.toml:20:10
        |
-    22 | "/b" = { client_cert = { san = ["x"] } }
+    20 | "/b" = { client_cert = { san = ["x"] } }
        |          ^^^^^^^^^^^ not available in this version
 
     error: `access = "certificate"` is not available in this version
-      --> portcullis.toml:23:19
+      --> portcullis.toml:21:19
        |
-    23 | "/c" = { access = "certificate" }
+    21 | "/c" = { access = "certificate" }
        |                   ^^^^^^^^^^^^^ not available in this version
 
-    portcullis.toml: 12 faults
+    portcullis.toml: 11 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");

@@ -1,3 +1,5 @@
+//! The demo's text is a script that a shell takes.
+
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! That the demo's configuration is a good one.
+
 use super::configuration;
 use crate::demo::banner::tests::addresses;
 use crate::demo::users::{APP, ISSUER, POOL_ID, READER, WRITER};

@@ -1,3 +1,5 @@
+//! The demo pool's sign-in calls, as Cognito answers.
+
 use http::Request;
 use http::Response;
 use http::header::CONTENT_TYPE;

@@ -1,3 +1,5 @@
+//! The sample service believes what it is told: that is what it is for.
+
 use http::{Request, Response};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The demo pool's token endpoint, as Cognito answers.
+
 use http::header::CACHE_CONTROL;
 use http::{Request, Response};
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! The demo pool over real sockets, by clients that know Cognito.
+
 use std::process::Command;
 
 use http::header::CONTENT_TYPE;

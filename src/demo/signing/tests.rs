@@ -1,3 +1,5 @@
+//! The demo pool's keys and tokens, in Cognito's shapes.
+
 use std::collections::BTreeSet;
 
 use base64::Engine;

@@ -1,3 +1,5 @@
+//! Where heads begin and end, however the bytes are cut.
+
 use super::*;
 
 /// Feeds `stream` in pieces of `size` bytes, telling framings as hyper would: when a head is whole.

@@ -1,3 +1,5 @@
+//! How long keys serve, and who is told that there are none.
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Keys that come, go and fail, under paused time.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Many ask, one fetch is made, nobody waits for ever.
+
 use std::sync::Arc;
 use std::time::Duration;
 

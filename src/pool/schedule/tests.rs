@@ -1,3 +1,5 @@
+//! When the next refresh is due.
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Which address keys are fetched from, and what of an answer is taken.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //!
 //! Names and attributes are OpenTelemetry's conventions for HTTP spans; ours begin with `portcullis.`.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -33,8 +33,8 @@ pub fn render(batch: &[Traced]) -> Vec<u8> {
 }
 
 fn spans(traced: &Traced) -> impl Iterator<Item = Value> {
-    let began = traced.ended.checked_sub(traced.lasted);
-    let began = began.unwrap_or(UNIX_EPOCH);
+    let ended = Duration::try_from_secs_f64(traced.ended).unwrap_or_default();
+    let began = ended.saturating_sub(traced.lasted);
     let call = traced
         .call
         .map(|(after, lasted)| client(traced, began + after, lasted));
@@ -42,7 +42,7 @@ fn spans(traced: &Traced) -> impl Iterator<Item = Value> {
 }
 
 /// The request as a whole.
-fn server(traced: &Traced, began: SystemTime) -> Value {
+fn server(traced: &Traced, began: Duration) -> Value {
     let mut attributes = common(traced);
     attributes.push(text("url.path", &traced.path));
     attributes.push(text("url.scheme", "http"));
@@ -78,7 +78,7 @@ fn server(traced: &Traced, began: SystemTime) -> Value {
 }
 
 /// The call to the upstream, until its head.
-fn client(traced: &Traced, began: SystemTime, lasted: Duration) -> Value {
+fn client(traced: &Traced, began: Duration, lasted: Duration) -> Value {
     json!({
         "traceId": hex(&traced.trace.trace_id),
         "spanId": hex(&traced.trace.span_id),
@@ -146,8 +146,8 @@ fn text(key: &str, value: &str) -> Value {
     json!({ "key": key, "value": { "stringValue": value } })
 }
 
-fn nanos(at: SystemTime) -> String {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+/// A time since the epoch.
+fn nanos(since: Duration) -> String {
     since.as_nanos().to_string()
 }
 
