@@ -234,7 +234,7 @@ fn nothing_that_was_sent_breaks_out_of_its_string_or_comment() {
 
     [routes]
     # 1 request by "c\"\u000A[routes]\u000A\"/\" = { access = \"public\" }"; every token carried this
-    "GET /{name}/x" = { all_groups = ["$${HOME}"] }
+    "GET /{name}/x" = { all_groups = ["$${HOME}", "a\u2028b"] }
 
     # Not written: no verified token, or no good answer. With no line of their own, these will be refused.
     #   1 x GET /{name}: missing_token 1, answered 2xx 1
