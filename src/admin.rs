@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::net::conn::Arrival;
 use crate::policy::route::normalise_host;
 use crate::ready::Readiness;
+use crate::reload::Status;
 use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::{Telemetry, logs};
 
@@ -33,6 +34,8 @@ pub struct Admin {
     pub readiness: Arc<Readiness>,
     /// Every listener's name and address, for people.
     pub listeners: Vec<(&'static str, String)>,
+    /// What is known of the configuration.
+    pub status: Arc<Status>,
 }
 
 /// Which of the two listeners a request came to.
@@ -157,7 +160,5 @@ fn observe(telemetry: &Telemetry, snapshot: &Snapshot) {
     }
     metrics.observe_cache(snapshot.cache.counts(), snapshot.cache.len());
     metrics.observe_log(logs::lost());
-    if let Some(traces) = &telemetry.traces {
-        metrics.observe_spans(traces.counts());
-    }
+    metrics.observe_spans(telemetry.traces.counts());
 }

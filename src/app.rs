@@ -8,25 +8,25 @@ mod telling;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, watch};
 
 use crate::admin::{self, Admin, Kind};
 use crate::clock::Clock;
-use crate::config::model::{Config, Limits, Listen};
+use crate::config::model::{Limits, Listen, Server};
 use crate::drain::{Drain, Phase, Watch};
-use crate::fetch::Fetcher;
 use crate::gate::{self, Gate};
 use crate::net::conn;
 use crate::net::listen::{Acceptor, Bound};
+use crate::net::room::Room;
 use crate::net::wire::{FinalAnswer, WireLimits};
-use crate::pool::refresh::PoolTask;
 use crate::ready::Readiness;
+use crate::reload::{Loaded, Origin, Reach, Reloader, Status};
 use crate::snapshot::{BuildFault, Live, Snapshot};
 use crate::telemetry::Telemetry;
 
@@ -45,9 +45,6 @@ pub enum StartFault {
     /// The machine won't give threads, timers or sockets.
     #[error("can't start: {0}")]
     System(#[from] io::Error),
-    /// Keys can't be fetched with these settings.
-    #[error("{0}")]
-    Fetch(String),
     /// Two metrics have one name.
     #[error("metrics: {0}")]
     Metrics(String),
@@ -64,7 +61,7 @@ pub struct Running {
     /// What it tells of its work.
     pub telemetry: Arc<Telemetry>,
     stop: Arc<Notify>,
-    control: JoinHandle<()>,
+    control: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -85,126 +82,151 @@ impl Running {
     /// Waits until it has gone.
     pub fn wait(self) {
         // A control thread that panicked has said so; there is nothing left to wait for.
-        let _ = self.control.join();
+        let _ = self.control.map(JoinHandle::join);
     }
 }
 
-/// What the threads share.
-struct Shared {
-    live: Arc<Live>,
-    telemetry: Arc<Telemetry>,
-    readiness: Arc<Readiness>,
-    clock: Clock,
-    limits: Limits,
+/// The listeners.
+struct Sockets {
+    gate: Bound,
+    admin: Bound,
+    probes: Option<Bound>,
 }
 
 /// Starts everything, or nothing.
-pub fn start(
-    config: Config,
-    read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
-) -> Result<Running, StartFault> {
-    let clock = Clock::System;
-    let workers = match config.server.workers {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        workers => workers,
-    };
-    let telemetry = telling::telemetry(&config, &clock)?;
-    let snapshot = Snapshot::build(config, workers, &clock, read)?;
-    let server = snapshot.config.server.clone();
-    let gate = bind(&server.listen)?;
-    let admin = bind(&Listen::Tcp(server.admin))?;
-    let probes = server
-        .probes
-        .map(|probes| bind(&Listen::Tcp(probes)))
-        .transpose()?;
+pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
+    let Loaded { config, reading } = loaded;
+    let (clock, server) = (Clock::System, config.server.clone());
+    let workers = workers(&server);
+    let telemetry = Arc::new(telling::telemetry(&config, &clock)?);
+    let exporter = telling::exporter(&telemetry)?;
+    let mut snapshot = Snapshot::build(config, workers, &clock, &|path| reading.read(path))?;
+    let sockets = Sockets::bind(&server)?;
 
-    let shared = Arc::new(Shared {
-        limits: snapshot.config.limits.clone(),
-        live: Arc::new(Live::new(snapshot)),
-        telemetry: Arc::new(telemetry),
-        readiness: Arc::new(Readiness::new()),
-        clock,
-    });
     let control = Builder::new_current_thread().enable_all().build()?;
-    let refreshing = {
+    let readiness = Arc::new(Readiness::new());
+    let hangups = {
+        let _entered = control.enter();
         // Before the first connection is accepted: a token whose key is not there yet waits for these tasks.
-        let _entered = control.enter();
-        refresh(&shared)?
+        snapshot.start_refreshing(Some(&readiness));
+        // From now on SIGHUP no longer ends the process.
+        signal(SignalKind::hangup())?
     };
-    let exporter = {
-        let _entered = control.enter();
-        telling::export(&shared.telemetry, &shared.live.load().config)?
-    };
-    let drain = Drain::default();
-    let (halt, halted) = watch::channel(false);
-    let room = Arc::new(Semaphore::new(shared.limits.connections));
-    let mut threads = Vec::new();
-    for worker in 0..workers {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let acceptor = {
-            let _entered = runtime.enter();
-            gate.acceptor(room.clone())?
-        };
-        let (shared, watch, halted) = (shared.clone(), drain.watch(), halted.clone());
-        let work = move || run_worker(&runtime, worker, shared, acceptor, watch, halted);
-        threads.push(
-            std::thread::Builder::new()
-                .name(format!("worker-{worker}"))
-                .spawn(work)?,
-        );
-    }
-    let admin_address = admin.tcp_address().unwrap_or(server.admin);
-    let (gate_name, gate_address) = (gate.address(), gate.tcp_address());
-    let listeners = {
-        let _entered = control.enter();
-        let room = || Arc::new(Semaphore::new(shared.limits.connections));
-        let mut listeners = vec![(Kind::Admin, admin.acceptor(room())?)];
-        if let Some(probes) = &probes {
-            listeners.push((Kind::Probes, probes.acceptor(room())?));
-        }
-        listeners
-    };
-    let telemetry = shared.telemetry.clone();
-    let named = |name, bound: &Bound| (name, bound.address());
-    let mut addresses = vec![named("gate", &gate), named("admin", &admin)];
-    addresses.extend(probes.as_ref().map(|probes| named("probes", probes)));
+    let connections = snapshot.config.limits.connections;
+    let shared = Arc::new(Reach {
+        status: Arc::new(Status::new(&snapshot.config, clock.now())),
+        live: Arc::new(Live::new(snapshot)),
+        telemetry: telemetry.clone(),
+        readiness,
+        clock,
+        workers,
+        rooms: [(); 3].map(|()| Room::new(connections)),
+    });
+    let (drain, (halt, halted)) = (Drain::default(), watch::channel(false));
+    let threads = start_workers(&shared, &sockets.gate, &drain, &halted)?;
+    let listeners = sockets.operators(&control, &shared.rooms)?;
     let desk = Arc::new(Admin {
         clock: shared.clock.clone(),
         live: shared.live.clone(),
         telemetry: shared.telemetry.clone(),
         readiness: shared.readiness.clone(),
-        listeners: addresses,
+        status: shared.status.clone(),
+        listeners: sockets.named(),
     });
-    let stop = Arc::new(Notify::new());
-    let told = stop.clone();
-    let control = std::thread::Builder::new()
-        .name("control".to_owned())
-        .spawn(move || {
-            control.block_on(async {
-                run_control(&shared, desk, listeners, refreshing, drain, &told).await;
-                if let Some(exporter) = exporter {
-                    exporter.finish().await;
-                }
-            });
-            // A name that is being looked up sits in a thread of its own, and must not be waited for.
-            control.shutdown_timeout(Duration::ZERO);
-            halt.send_replace(true);
-            for thread in threads {
-                let _ = thread.join();
-            }
-            if let Some(access) = &shared.telemetry.access {
-                access.flush();
-            }
-        })?;
-    tracing::info!(gate = gate_name, admin = %admin_address, workers, "listening");
-    Ok(Running {
+    let running = Running {
         telemetry,
-        gate: gate_name,
-        gate_address,
-        admin: admin_address,
-        stop,
-        control,
+        gate: sockets.gate.address(),
+        gate_address: sockets.gate.tcp_address(),
+        admin: sockets.admin.tcp_address().unwrap_or(server.admin),
+        stop: Arc::new(Notify::new()),
+        control: None,
+    };
+    let reloader = Reloader::new(origin, &reading, shared.clone());
+    let told = running.stop.clone();
+    let work = move || {
+        let reloading = reloader.run(hangups);
+        control.block_on(async {
+            tokio::spawn(exporter.clone().run());
+            run_control(&shared, desk, listeners, reloading, drain, &told).await;
+            exporter.finish().await;
+        });
+        // A name that is being looked up sits in a thread of its own, and must not be waited for.
+        control.shutdown_timeout(Duration::ZERO);
+        halt.send_replace(true);
+        for thread in threads {
+            let _ = thread.join();
+        }
+        shared.telemetry.access.flush();
+    };
+    let builder = std::thread::Builder::new().name("control".to_owned());
+    let control = builder.spawn(work)?;
+    tracing::info!(gate = running.gate, admin = %running.admin, workers, "listening");
+    Ok(Running {
+        control: Some(control),
+        ..running
     })
+}
+
+fn workers(server: &Server) -> usize {
+    match server.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    }
+}
+
+impl Sockets {
+    fn bind(server: &Server) -> Result<Sockets, StartFault> {
+        let probes = server.probes.map(Listen::Tcp);
+        Ok(Sockets {
+            gate: bind(&server.listen)?,
+            admin: bind(&Listen::Tcp(server.admin))?,
+            probes: probes.as_ref().map(bind).transpose()?,
+        })
+    }
+
+    /// Their names and addresses, for people.
+    fn named(&self) -> Vec<(&'static str, String)> {
+        let probes = self.probes.as_ref().map(|bound| ("probes", bound));
+        let all = [("gate", &self.gate), ("admin", &self.admin)];
+        let all = all.into_iter().chain(probes);
+        all.map(|(name, bound)| (name, bound.address())).collect()
+    }
+
+    /// The acceptors of those that are for operators.
+    fn operators(
+        &self,
+        control: &Runtime,
+        [_, admin, probes]: &[Room; 3],
+    ) -> io::Result<Vec<(Kind, Acceptor)>> {
+        let _entered = control.enter();
+        let mut listeners = vec![(Kind::Admin, self.admin.acceptor(admin.places())?)];
+        if let Some(bound) = &self.probes {
+            listeners.push((Kind::Probes, bound.acceptor(probes.places())?));
+        }
+        Ok(listeners)
+    }
+}
+
+/// Starts the threads that serve the gate.
+fn start_workers(
+    shared: &Arc<Reach>,
+    gate: &Bound,
+    drain: &Drain,
+    halted: &watch::Receiver<bool>,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let start = |worker| {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let acceptor = {
+            let _entered = runtime.enter();
+            gate.acceptor(shared.rooms[0].places())?
+        };
+        let (shared, watch, halted) = (shared.clone(), drain.watch(), halted.clone());
+        let work = move || run_worker(&runtime, worker, shared, acceptor, watch, halted);
+        std::thread::Builder::new()
+            .name(format!("worker-{worker}"))
+            .spawn(work)
+    };
+    (0..shared.workers).map(start).collect()
 }
 
 fn bind(listen: &Listen) -> Result<Bound, StartFault> {
@@ -216,29 +238,11 @@ fn bind(listen: &Listen) -> Result<Bound, StartFault> {
     Bound::bind(listen).map_err(|error| StartFault::Listen(name, error))
 }
 
-/// Starts refreshing every pool's keys on the current runtime, in the pools' order.
-fn refresh(shared: &Shared) -> Result<Vec<PoolTask>, StartFault> {
-    let snapshot = shared.live.load();
-    let pools = snapshot.keys.iter().zip(&snapshot.config.pools);
-    pools
-        .map(|(ring, pool)| {
-            let fetcher =
-                Fetcher::new(&pool.fetch).map_err(|fault| StartFault::Fetch(fault.to_string()))?;
-            let first = pool.required.then(|| {
-                shared
-                    .readiness
-                    .wait_for(format!("keys of pool {}", ring.name()))
-            });
-            Ok(PoolTask::start(ring.clone(), Arc::new(fetcher), first))
-        })
-        .collect()
-}
-
 /// One worker: accepts and serves until the process halts.
 fn run_worker(
     runtime: &Runtime,
     worker: usize,
-    shared: Arc<Shared>,
+    shared: Arc<Reach>,
     acceptor: Acceptor,
     watch: Watch,
     mut halted: watch::Receiver<bool>,
@@ -268,8 +272,7 @@ fn run_worker(
 }
 
 /// The gate's accept loop on one worker.
-async fn accept(gate: Arc<Gate>, shared: Arc<Shared>, acceptor: Acceptor, mut watch: Watch) {
-    let limits = wire_limits(&shared.limits);
+async fn accept(gate: Arc<Gate>, shared: Arc<Reach>, acceptor: Acceptor, mut watch: Watch) {
     let telemetry = shared.telemetry.clone();
     let answer: FinalAnswer = Arc::new(move |reason| gate::final_answer(&telemetry, reason));
     loop {
@@ -278,6 +281,7 @@ async fn accept(gate: Arc<Gate>, shared: Arc<Shared>, acceptor: Acceptor, mut wa
             () = watch.reached(Phase::Closed) => return,
         };
         let (gate, drain, answer) = (gate.clone(), watch.clone(), answer.clone());
+        let limits = wire_limits(&gate.live.load().config.limits);
         let open = Open::count(&shared.telemetry, gate::LISTENER);
         tokio::spawn(async move {
             let (_open, _room) = (open, accepted.room);
@@ -329,23 +333,24 @@ impl Drop for Open {
 
 /// Admin, probes, keys and signals, until the process is to end.
 async fn run_control(
-    shared: &Arc<Shared>,
+    shared: &Arc<Reach>,
     admin: Arc<Admin>,
     listeners: Vec<(Kind, Acceptor)>,
-    _refreshing: Vec<PoolTask>,
+    reloading: impl Future<Output = ()> + Send + 'static,
     drain: Drain,
     stop: &Notify,
 ) {
-    let snapshot = shared.live.load();
     for (kind, acceptor) in listeners {
         tokio::spawn(accept_admin(admin.clone(), kind, acceptor, shared.clone()));
     }
     tokio::spawn(telling::watch_rates(shared.telemetry.clone()));
-    let server = &snapshot.config.server;
+    let reloading = tokio::spawn(reloading);
     tokio::select! {
         () = stop.notified() => {}
         () = signalled() => {}
     }
+    reloading.abort();
+    let server = shared.live.load().config.server.clone();
     tracing::info!("draining: not ready any more, requests in flight may finish");
     shared.readiness.drain();
     let finish = async {
@@ -365,7 +370,6 @@ async fn run_control(
 
 /// Waits for SIGTERM or SIGINT.
 async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
@@ -380,8 +384,7 @@ async fn signalled() {
 }
 
 /// Admin stays up while the gate drains, so that readiness can be seen to fail.
-async fn accept_admin(admin: Arc<Admin>, kind: Kind, acceptor: Acceptor, shared: Arc<Shared>) {
-    let limits = wire_limits(&shared.limits);
+async fn accept_admin(admin: Arc<Admin>, kind: Kind, acceptor: Acceptor, shared: Arc<Reach>) {
     let answer: FinalAnswer = Arc::new(|_| {
         bytes::Bytes::from_static(
             b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
@@ -391,6 +394,7 @@ async fn accept_admin(admin: Arc<Admin>, kind: Kind, acceptor: Acceptor, shared:
     loop {
         let accepted = acceptor.accept().await;
         let (admin, answer, watch) = (admin.clone(), answer.clone(), drain.watch());
+        let limits = wire_limits(&shared.live.load().config.limits);
         tokio::spawn(async move {
             let _room = accepted.room;
             let service = |arrival| admin::serve(&admin, kind, arrival);

@@ -16,7 +16,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config, Surroundings};
+use crate::config::Config;
+use crate::reload::{LoadFault, Loaded, Origin};
 use crate::telemetry::logs;
 
 /// Something failed while running.
@@ -97,35 +98,33 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+/// Where the configuration is that `source` names.
+fn origin(source: &Source) -> Origin {
+    if let Some(text) = env("PORTCULLIS_CONFIG_TOML") {
+        return Origin::text("$PORTCULLIS_CONFIG_TOML", text, env);
+    }
+    let path = source
+        .config
+        .clone()
+        .or_else(|| env("PORTCULLIS_CONFIG").map(PathBuf::from));
+    Origin::file(
+        path.unwrap_or_else(|| PathBuf::from("portcullis.toml")),
+        env,
+    )
+}
+
 /// Loads the configuration that `source` names. Its faults are printed; the exit status comes back.
 fn load(source: &Source) -> Result<Config, ExitCode> {
-    let (name, text) = match env("PORTCULLIS_CONFIG_TOML") {
-        Some(text) => ("$PORTCULLIS_CONFIG_TOML".to_owned(), text),
-        None => {
-            let path = source
-                .config
-                .clone()
-                .or_else(|| env("PORTCULLIS_CONFIG").map(PathBuf::from));
-            let path = path.unwrap_or_else(|| PathBuf::from("portcullis.toml"));
-            match std::fs::read_to_string(&path) {
-                Ok(text) => (path.display().to_string(), text),
-                Err(error) => {
-                    eprintln!("portcullis: can't read {}: {error}", path.display());
-                    return Err(ExitCode::from(BAD));
-                }
-            }
+    load_from(&origin(source)).map(|loaded| loaded.config)
+}
+
+/// The same, with what was read for it.
+fn load_from(origin: &Origin) -> Result<Loaded, ExitCode> {
+    origin.load().map_err(|fault| {
+        match fault {
+            LoadFault::Faults(faults) => eprint!("{}", faults.render()),
+            fault => eprintln!("portcullis: {fault}"),
         }
-    };
-    config::load(
-        &name,
-        &text,
-        &Surroundings {
-            env: &env,
-            read: &read,
-        },
-    )
-    .map_err(|faults| {
-        eprint!("{}", faults.render());
         ExitCode::from(BAD)
     })
 }

@@ -16,21 +16,16 @@ const BATCH: usize = 512;
 /// How long the end of the process waits for the collector.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// The way to one collector.
+/// The way to the collector that the configuration names, if it names one.
 pub struct Exporter {
     telemetry: Arc<Telemetry>,
     fetcher: Fetcher,
-    url: String,
 }
 
 impl Exporter {
-    /// To the collector at `endpoint`, without `/v1/traces`.
-    pub fn new(telemetry: Arc<Telemetry>, fetcher: Fetcher, endpoint: &str) -> Exporter {
-        Exporter {
-            telemetry,
-            fetcher,
-            url: format!("{endpoint}/v1/traces"),
-        }
+    /// For the spans that wait there.
+    pub fn new(telemetry: Arc<Telemetry>, fetcher: Fetcher) -> Exporter {
+        Exporter { telemetry, fetcher }
     }
 
     /// Sends what comes, until it is dropped.
@@ -50,15 +45,17 @@ impl Exporter {
 
     /// Sends all that waits; answers whether the collector took it.
     async fn send_all(&self, mut reachable: bool) -> bool {
-        let Some(traces) = &self.telemetry.traces else {
+        let traces = &self.telemetry.traces;
+        let Some(collector) = traces.collector() else {
             return reachable;
         };
+        let url = format!("{collector}/v1/traces");
         loop {
             let batch = traces.take(BATCH);
             if batch.is_empty() {
                 return reachable;
             }
-            let outcome = self.fetcher.deliver(&self.url, render(&batch)).await;
+            let outcome = self.fetcher.deliver(&url, render(&batch)).await;
             traces.settle(&batch, outcome.is_ok());
             match outcome {
                 Ok(()) if !reachable => {

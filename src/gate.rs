@@ -60,7 +60,7 @@ pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
         parts.method.clone(),
         parts.uri.clone(),
     );
-    exchange.trace = Some(trace::read(&parts.headers, gate.telemetry.begun()));
+    exchange.trace = Some(trace::read(&parts.headers, gate.telemetry.traces.begun()));
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
     let has_body = !body.is_end_stream();

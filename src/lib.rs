@@ -20,6 +20,7 @@
 pub mod clock;
 pub mod reason;
 pub mod refusal;
+pub mod reload;
 pub mod secret;
 
 // The pure core: no network, no clock, no logging. `explain` and the gate run the very same code.

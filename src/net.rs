@@ -7,6 +7,7 @@ pub mod alarm;
 pub mod body;
 pub mod conn;
 pub mod listen;
+pub mod room;
 pub mod scan;
 pub mod socket;
 pub mod wire;

@@ -1,6 +1,11 @@
 //! What is live: one immutable snapshot, compiled from one configuration, swapped whole. The only home of `arc_swap` here.
 //!
-//! A request loads it once and uses it to its end, so it is judged by one configuration however often that changes.
+//! A request loads it once and uses it to its end, so it is judged by one configuration however often that changes. What a
+//! snapshot needs lives as long as it does: a pool that was removed is refreshed until the last request that knows it ends.
+
+mod carry;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::path::Path;
@@ -10,10 +15,14 @@ use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
 use crate::config::compile;
-use crate::config::model::Config;
+use crate::config::model::{Config, JwksSource};
+use crate::fetch::Fetcher;
 use crate::identity::Reserved;
 use crate::policy::permit::Policy;
 use crate::pool::keyring::{KeyRing, KeyRings};
+use crate::pool::refresh::PoolTask;
+use crate::ready::Readiness;
+use crate::telemetry::logs;
 use crate::token::cache::TokenCache;
 use crate::upstream::Upstream;
 
@@ -31,6 +40,17 @@ pub struct Snapshot {
     pub reserved: Reserved,
     /// The upstreams, by the configuration's index.
     pub upstreams: Vec<Arc<Upstream>>,
+    refreshing: Vec<Refreshing>,
+}
+
+/// How the keys of a pool are kept fresh, in the pools' order.
+enum Refreshing {
+    /// They come from a file alone.
+    Nothing,
+    /// Not yet.
+    Prepared(Arc<Fetcher>),
+    /// By this task, which ends with the last snapshot that has it.
+    Running(Arc<PoolTask>),
 }
 
 /// The snapshot that is live.
@@ -46,6 +66,11 @@ impl Live {
     pub fn load(&self) -> Arc<Snapshot> {
         self.0.load_full()
     }
+
+    /// Requests that come from now on are judged by this one; the one before comes back.
+    pub fn swap(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        self.0.swap(Arc::new(snapshot))
+    }
 }
 
 /// Why a checked configuration can't run on this machine.
@@ -57,36 +82,141 @@ pub enum BuildFault {
     /// Keys can't be had from a file, or fetching can't be set up.
     #[error("{0}")]
     Keys(String),
+    /// Its log level is none.
+    #[error("{0}")]
+    Telemetry(String),
 }
 
 impl Snapshot {
-    /// Compiles a configuration for `workers` workers. `read` gives the bytes of a file.
+    /// Compiles a configuration for `workers` workers. `read` gives the bytes of a file. Nothing is fetched yet.
     pub fn build(
         config: Config,
         workers: usize,
         clock: &Clock,
         read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<Snapshot, BuildFault> {
+        Snapshot::compile(config, None, workers, clock, read)
+    }
+
+    /// Compiles the configuration that is to follow this one, with every part of this one whose settings are equal.
+    pub fn rebuild(
+        &self,
+        mut config: Config,
+        workers: usize,
+        clock: &Clock,
+        read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<Snapshot, BuildFault> {
+        carry::keep_equal(&mut config, &self.config);
+        Snapshot::compile(config, Some(self), workers, clock, read)
+    }
+
+    fn compile(
+        config: Config,
+        old: Option<&Snapshot>,
+        workers: usize,
+        clock: &Clock,
+        read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    ) -> Result<Snapshot, BuildFault> {
+        logs::filter(&config.telemetry).map_err(BuildFault::Telemetry)?;
         let policy = compile::policy(&config).map_err(|_| BuildFault::Routes)?;
-        let rings = config
-            .pools
-            .iter()
-            .map(|pool| KeyRing::new(pool.clone(), clock.clone(), read).map(Arc::new))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|fault| BuildFault::Keys(fault.to_string()))?;
+        let (rings, refreshing) = keys(&config, old, clock, read)?;
         let plans = config.routes.iter().chain(&policy.unrouted);
         let plans = plans.map(|route| &*route.headers);
         Ok(Snapshot {
             reserved: Reserved::new(plans, &config.identity.remove),
             policy,
             keys: KeyRings::new(rings, clock.clone()),
-            cache: Arc::new(TokenCache::new(config.tokens.cache_entries)),
-            upstreams: config
-                .upstreams
-                .iter()
-                .map(|settings| Arc::new(Upstream::new(settings.clone(), workers)))
-                .collect(),
+            cache: cache(&config, old),
+            upstreams: upstreams(&config, old, workers),
             config: Arc::new(config),
+            refreshing,
         })
     }
+
+    /// Starts refreshing the keys of every pool that is new, on the current runtime; to be done before requests come. With
+    /// `readiness`, that waits for the first keys of the pools that are required.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    pub fn start_refreshing(&mut self, readiness: Option<&Readiness>) {
+        let pools = self.keys.iter().zip(&self.config.pools);
+        for (refreshing, (ring, pool)) in self.refreshing.iter_mut().zip(pools) {
+            if let Refreshing::Prepared(fetcher) = refreshing {
+                let first = readiness
+                    .filter(|_| pool.required)
+                    .map(|ready| ready.wait_for(format!("keys of pool {}", ring.name())));
+                let task = PoolTask::start(ring.clone(), fetcher.clone(), first);
+                *refreshing = Refreshing::Running(Arc::new(task));
+            }
+        }
+    }
+}
+
+/// The ring of every pool, and what keeps it fresh.
+fn keys(
+    config: &Config,
+    old: Option<&Snapshot>,
+    clock: &Clock,
+    read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
+) -> Result<(Vec<Arc<KeyRing>>, Vec<Refreshing>), BuildFault> {
+    let unusable = |fault: &dyn std::fmt::Display| BuildFault::Keys(fault.to_string());
+    let (mut rings, mut refreshing) = (Vec::new(), Vec::new());
+    for pool in &config.pools {
+        let known = old.and_then(|old| {
+            let mut rings = old.keys.iter().zip(&old.refreshing);
+            rings.find(|(ring, _)| ring.name() == &*pool.trust.name)
+        });
+        if let Some((ring, task)) = known.filter(|(ring, _)| Arc::ptr_eq(ring.pool(), pool)) {
+            rings.push(ring.clone());
+            refreshing.push(task.again());
+            continue;
+        }
+        let ring =
+            KeyRing::new(pool.clone(), clock.clone(), read).map_err(|fault| unusable(&fault))?;
+        if let Some((before, _)) = known {
+            ring.inherit(before);
+        }
+        rings.push(Arc::new(ring));
+        refreshing.push(match pool.jwks {
+            JwksSource::None => Refreshing::Nothing,
+            _ => {
+                let fetcher = Fetcher::new(&pool.fetch).map_err(|fault| unusable(&fault))?;
+                Refreshing::Prepared(Arc::new(fetcher))
+            }
+        });
+    }
+    Ok((rings, refreshing))
+}
+
+impl Refreshing {
+    fn again(&self) -> Refreshing {
+        match self {
+            Refreshing::Nothing => Refreshing::Nothing,
+            Refreshing::Prepared(fetcher) => Refreshing::Prepared(fetcher.clone()),
+            Refreshing::Running(task) => Refreshing::Running(task.clone()),
+        }
+    }
+}
+
+/// What was verified under the old configuration is looked at again on each use, so all of it may stay.
+fn cache(config: &Config, old: Option<&Snapshot>) -> Arc<TokenCache> {
+    let entries = config.tokens.cache_entries;
+    Arc::new(match old {
+        Some(old) if old.config.tokens.cache_entries == entries => return old.cache.clone(),
+        Some(old) => old.cache.resized(entries),
+        None => TokenCache::new(entries),
+    })
+}
+
+fn upstreams(config: &Config, old: Option<&Snapshot>, workers: usize) -> Vec<Arc<Upstream>> {
+    let before = old.map_or(&[][..], |old| &old.upstreams);
+    let upstreams = config.upstreams.iter().map(|settings| {
+        let known = before
+            .iter()
+            .find(|known| Arc::ptr_eq(known.settings(), settings));
+        known
+            .cloned()
+            .unwrap_or_else(|| Arc::new(Upstream::new(settings.clone(), workers)))
+    });
+    upstreams.collect()
 }

@@ -11,10 +11,10 @@ pub mod logs;
 pub mod metrics;
 pub mod rates;
 pub mod recent;
-pub mod reloads;
 pub mod sink;
 pub mod traces;
 
+use std::io;
 use std::sync::Mutex;
 
 pub use access::AccessLog;
@@ -23,29 +23,26 @@ pub use exchange::Exchange;
 pub use metrics::Metrics;
 pub use rates::Rates;
 pub use recent::Recent;
-pub use reloads::Reloads;
 pub use traces::Traces;
 
 use crate::clock::Timestamp;
-use crate::http::trace::Begun;
+use crate::config::model::Telemetry as Settings;
 use crate::policy::learn::Lessons;
 
 /// Where everything is told.
 pub struct Telemetry {
     /// Counters and gauges.
     pub metrics: Metrics,
-    /// A line for each request, if it is asked for.
-    pub access: Option<AccessLog>,
+    /// A line for each request, while it is asked for.
+    pub access: AccessLog,
     /// The last refusals.
     pub recent: Recent,
     /// What audit routes would have refused, by client.
     pub audits: Audits,
     /// Requests and refusals of the last minutes.
     pub rates: Rates,
-    /// What became of the configurations that were offered.
-    pub reloads: Reloads,
-    /// Spans on their way to a collector, if there is one.
-    pub traces: Option<Traces>,
+    /// Spans on their way to a collector, while there is one.
+    pub traces: Traces,
     /// What `learn` has seen, while it runs.
     pub lessons: Option<Mutex<Lessons>>,
     /// When this process began.
@@ -53,26 +50,26 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Metrics alone, from `now` on; the rest is set where it is wanted.
-    pub fn new(metrics: Metrics, now: Timestamp) -> Telemetry {
-        Telemetry {
+    /// Everything as these settings say, from `now` on.
+    ///
+    /// # Errors
+    /// The machine gives no thread to write logs.
+    pub fn start(metrics: Metrics, settings: &Settings, now: Timestamp) -> io::Result<Telemetry> {
+        Ok(Telemetry {
             metrics,
-            access: None,
+            access: AccessLog::start(logs::access(settings))?,
             recent: Recent::default(),
             audits: Audits::default(),
             rates: Rates::default(),
-            reloads: Reloads::default(),
-            traces: None,
+            traces: Traces::new(settings),
             lessons: None,
             started: now,
-        }
+        })
     }
 
-    /// Whether a trace that begins here is recorded: all are, where there is a collector.
-    pub fn begun(&self) -> Begun {
-        match self.traces {
-            Some(_) => Begun::Sampled,
-            None => Begun::Unsampled,
-        }
+    /// The same with other settings, from now on. The program's own log has a `restyle` of its own.
+    pub fn restyle(&self, settings: &Settings) {
+        self.access.restyle(logs::access(settings));
+        self.traces.restyle(settings);
     }
 }

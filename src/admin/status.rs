@@ -58,17 +58,18 @@ pub(super) fn status(admin: &Admin, snapshot: &Snapshot) -> Value {
 }
 
 fn configuration(admin: &Admin, snapshot: &Snapshot) -> Value {
-    let facts = admin.telemetry.reloads.facts();
-    let fault = facts
-        .fault
-        .map(|(at, why)| json!({ "time": time(at), "fault": why }));
+    let facts = admin.status.facts();
+    let refused = facts
+        .last
+        .and_then(|offer| Some((offer.at, offer.refused?)));
+    let refused = refused.map(|(at, why)| json!({ "time": time(at), "fault": why }));
     json!({
         "hash": facts.hash,
         "loaded": time(facts.taken),
-        "reloads_accepted": facts.accepted,
-        "reloads_refused": facts.refused,
-        "last_refused": fault,
-        "restart_needed": facts.restart_needed,
+        "reloads_accepted": facts.reloads_ok,
+        "reloads_refused": facts.reloads_refused,
+        "last_refused": refused,
+        "restart_needed": facts.restart,
         "warnings": snapshot.config.warnings,
     })
 }
@@ -160,7 +161,7 @@ fn counters(admin: &Admin, snapshot: &Snapshot) -> Value {
     let totals = telemetry.metrics.totals();
     let (in_flight, connections) = telemetry.metrics.now();
     let (hits, misses) = snapshot.cache.counts();
-    let traces = telemetry.traces.as_ref();
+    let (sent, dropped) = telemetry.traces.counts();
     json!({
         "requests": totals.requests,
         "refusals": totals.refusals.values().sum::<u64>(),
@@ -171,10 +172,7 @@ fn counters(admin: &Admin, snapshot: &Snapshot) -> Value {
         "refusals_not_listed": telemetry.recent.missed(),
         "audit_clients_not_counted": telemetry.audits.missed(),
         "log_lines_lost": logs::lost(),
-        "spans": traces.map(|traces| {
-            let (sent, dropped) = traces.counts();
-            json!({ "sent": sent, "dropped": dropped })
-        }),
+        "spans": { "sent": sent, "dropped": dropped },
     })
 }
 

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::{self, Surroundings};
 use crate::ready::Readiness;
 use crate::reason::Reason;
+use crate::reload::Status;
 use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::{Metrics, Telemetry};
 
@@ -34,11 +35,11 @@ fn admin() -> Admin {
     let config = config::load("test", CONFIGURATION, &surroundings).expect("it loads");
     let clock = Clock::fixed(1e9);
     let snapshot = Snapshot::build(config, 1, &clock, surroundings.read).expect("it builds");
+    let metrics = Metrics::new().expect("metrics");
+    let telemetry = Telemetry::start(metrics, &snapshot.config.telemetry, clock.now());
     Admin {
-        telemetry: Arc::new(Telemetry::new(
-            Metrics::new().expect("metrics"),
-            clock.now(),
-        )),
+        telemetry: Arc::new(telemetry.expect("a thread")),
+        status: Arc::new(Status::new(&snapshot.config, clock.now())),
         clock,
         live: Arc::new(Live::new(snapshot)),
         readiness: Arc::new(Readiness::new()),

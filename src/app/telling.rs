@@ -1,5 +1,6 @@
 //! What the process tells of itself, put together as its configuration says: metrics, logs, spans, lessons.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,29 +13,17 @@ use crate::export::Exporter;
 use crate::fetch::Fetcher;
 use crate::policy::learn::Lessons;
 use crate::policy::route::Access;
-use crate::telemetry::{AccessLog, Metrics, Telemetry, Traces, logs, rates};
+use crate::telemetry::{Metrics, Telemetry, rates};
 
 /// For one call to the collector of traces.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Everything that is told, from now on.
 pub(super) fn telemetry(config: &Config, clock: &Clock) -> Result<Telemetry, StartFault> {
-    let settings = &config.telemetry;
     let metrics = Metrics::new().map_err(|error| StartFault::Metrics(error.to_string()))?;
-    metrics.config_last_reload.set(clock.now());
-    let mut telemetry = Telemetry::new(metrics, clock.now());
-    if settings.access_log {
-        let format = logs::format(settings);
-        telemetry.access = Some(AccessLog::start(format, settings.log_subject)?);
-    }
-    if settings.otlp_endpoint.is_some() {
-        telemetry.traces = Some(Traces::new(settings.log_subject));
-    }
+    metrics.started(clock.now());
+    let mut telemetry = Telemetry::start(metrics, &config.telemetry, clock.now())?;
     telemetry.lessons = lessons(config);
-    telemetry.reloads.update(|facts| {
-        facts.hash.clone_from(&config.hash);
-        facts.taken = clock.now();
-    });
     Ok(telemetry)
 }
 
@@ -51,24 +40,17 @@ fn lessons(config: &Config) -> Option<Mutex<Lessons>> {
     (config.purpose == Purpose::Learn).then(|| Mutex::new(Lessons::new(kept)))
 }
 
-/// Starts sending spans to the collector on the current runtime, if there is one.
-pub(super) fn export(
-    telemetry: &Arc<Telemetry>,
-    config: &Config,
-) -> Result<Option<Arc<Exporter>>, StartFault> {
-    let Some(endpoint) = &config.telemetry.otlp_endpoint else {
-        return Ok(None);
-    };
+/// The way to a collector of traces, on the current runtime.
+pub(super) fn exporter(telemetry: &Arc<Telemetry>) -> Result<Arc<Exporter>, StartFault> {
     // A collector is near: none of `[fetch]`, which is for pools.
     let settings = model::Fetch {
         timeout: EXPORT_TIMEOUT,
         ca_pem: None,
         proxy: None,
     };
-    let fetcher = Fetcher::new(&settings).map_err(|fault| StartFault::Fetch(fault.to_string()))?;
-    let exporter = Arc::new(Exporter::new(telemetry.clone(), fetcher, endpoint));
-    tokio::spawn(exporter.clone().run());
-    Ok(Some(exporter))
+    let fetcher =
+        Fetcher::new(&settings).map_err(|fault| StartFault::System(io::Error::other(fault)))?;
+    Ok(Arc::new(Exporter::new(telemetry.clone(), fetcher)))
 }
 
 /// Reads the counters now and then, for the charts of the status page.

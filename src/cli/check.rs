@@ -2,19 +2,30 @@
 
 use std::process::ExitCode;
 
-use super::{BAD, Source, load};
+use super::{BAD, Source, load_from, origin};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::trials::run_tests;
 use crate::policy::route::Route;
 use crate::policy::rule::{Expected, Requirement, Rule};
+use crate::reload::Loaded;
+use crate::snapshot::Snapshot;
 use crate::token::trust::{Clients, Uses};
 
 /// Validates the configuration, prints its effective routes and runs its tests.
 pub(super) fn check(source: &Source) -> ExitCode {
-    let config = match load(source) {
-        Ok(config) => config,
+    let Loaded { config, reading } = match load_from(&origin(source)) {
+        Ok(loaded) => loaded,
         Err(status) => return status,
+    };
+    // What `run` and a reload would do with it, but for the network (Q20).
+    let built = Snapshot::build(config, 1, &Clock::System, &|path| reading.read(path));
+    let config = match built {
+        Ok(snapshot) => snapshot.config,
+        Err(fault) => {
+            eprintln!("portcullis: {fault}");
+            return ExitCode::from(BAD);
+        }
     };
     print!("{}", render(&config));
     for warning in &config.warnings {

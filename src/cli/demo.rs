@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::{FAILED, read};
+use super::FAILED;
 use crate::clock::Clock;
-use crate::config::{self, Surroundings};
 use crate::demo::legacy::Legacy;
 use crate::demo::pool::DemoPool;
 use crate::demo::{self, Addresses};
+use crate::reload::Origin;
 use crate::{app, telemetry::logs};
 
 /// What `demo` takes.
@@ -47,17 +47,9 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
         pool: pool_listener.local_addr()?,
     };
     let text = demo::configuration(&addresses);
-    let nothing = |_: &str| None;
-    let config = config::load(
-        "the demo's configuration",
-        &text,
-        &Surroundings {
-            env: &nothing,
-            read: &read,
-        },
-    )
-    .map_err(|faults| faults.render())?;
-    logs::start(&config.telemetry)?;
+    let origin = Origin::text("the demo's configuration", text.clone(), |_| None);
+    let loaded = origin.load()?;
+    logs::start(&loaded.config.telemetry)?;
 
     let pool = Arc::new(DemoPool::new(Clock::System));
     let legacy = Legacy::new(demo::page::page(&addresses));
@@ -72,7 +64,7 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
             }
         });
     })?;
-    let running = app::start(config, &read)?;
+    let running = app::start(origin, loaded)?;
     print!("{}", demo::banner(&addresses));
     println!("\n# The configuration this runs with:");
     for line in text.lines() {

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::{BAD, FAILED, Source, load, read};
+use super::{BAD, FAILED, Source, load_from, origin};
 use crate::app::{self, StartFault};
+use crate::config::model::Purpose;
 use crate::config::units;
+use crate::reload::Loaded;
 use crate::telemetry::logs;
 
 /// What `learn` takes.
@@ -28,22 +30,26 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 
 /// Lets everything through, and writes what it learnt.
 pub(super) fn learn(arguments: &Arguments) -> ExitCode {
-    let config = match load(&arguments.source) {
-        Ok(config) => config.opened(),
+    let origin = origin(&arguments.source);
+    let loaded = match load_from(&origin) {
+        Ok(loaded) => Loaded {
+            config: loaded.config.for_purpose(Purpose::Learn),
+            ..loaded
+        },
         Err(status) => return status,
     };
-    if let Err(fault) = logs::start(&config.telemetry) {
+    if let Err(fault) = logs::start(&loaded.config.telemetry) {
         eprintln!("portcullis: {fault}");
         return ExitCode::from(BAD);
     }
-    for warning in &config.warnings {
+    for warning in &loaded.config.warnings {
         tracing::warn!("{warning}");
     }
     tracing::warn!(
         time = ?arguments.time,
         "LEARNING: everything is let through, whatever token it carries or lacks, and on paths that no route names"
     );
-    let running = match app::start(config, &read) {
+    let running = match app::start(origin, loaded) {
         Ok(running) => running,
         Err(fault) => {
             eprintln!("portcullis: {fault}");

@@ -2,27 +2,28 @@
 
 use std::process::ExitCode;
 
-use super::{BAD, FAILED, Source, check, load, read};
+use super::{BAD, FAILED, Source, check, load_from, origin};
 use crate::app::{self, StartFault};
 use crate::telemetry::logs;
 
 /// Runs the sidecar until it is told to stop.
 pub(super) fn run(source: &Source) -> ExitCode {
-    let config = match load(source) {
-        Ok(config) => config,
+    let origin = origin(source);
+    let loaded = match load_from(&origin) {
+        Ok(loaded) => loaded,
         Err(status) => return status,
     };
-    if let Err(status) = check::tests_hold(&config) {
+    if let Err(status) = check::tests_hold(&loaded.config) {
         return status;
     }
-    if let Err(fault) = logs::start(&config.telemetry) {
+    if let Err(fault) = logs::start(&loaded.config.telemetry) {
         eprintln!("portcullis: {fault}");
         return ExitCode::from(BAD);
     }
-    for warning in &config.warnings {
+    for warning in &loaded.config.warnings {
         tracing::warn!("{warning}");
     }
-    match app::start(config, &read) {
+    match app::start(origin, loaded) {
         Ok(running) => {
             running.wait();
             ExitCode::SUCCESS

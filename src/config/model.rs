@@ -58,14 +58,17 @@ pub struct Config {
 }
 
 impl Config {
-    /// The same, but that nothing is refused for its token, its rule or its route: for `learn`, and nothing else.
-    pub fn opened(self) -> Config {
+    /// The same, read for this purpose. To learn is to refuse nothing for its token, its rule or its route.
+    pub fn for_purpose(self, purpose: Purpose) -> Config {
+        if purpose == Purpose::Guard {
+            return self;
+        }
         let audit = |route: Route| Route {
             mode: Mode::Audit,
             ..route
         };
         Config {
-            purpose: Purpose::Learn,
+            purpose,
             routes: self.routes.into_iter().map(audit).collect(),
             catch_all: audit(self.catch_all),
             ..self

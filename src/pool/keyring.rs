@@ -112,8 +112,15 @@ impl KeyRing {
     }
 
     /// Takes over the keys of `old`, the ring of the same pool before a reload, when both read them from the same
-    /// places: a change of `client_ids` must not leave a pool without keys while its key server is down.
+    /// places: a change of `client_ids` must not leave a pool without keys while its key server is down. Refreshes are
+    /// counted on in any case: they are told by the pool's name.
     pub fn inherit(&self, old: &KeyRing) {
+        for (mine, theirs) in [
+            (&self.refreshes_ok, &old.refreshes_ok),
+            (&self.refreshes_failed, &old.refreshes_failed),
+        ] {
+            mine.store(theirs.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
         let (mine, theirs) = (&self.pool, &old.pool);
         let same_source = mine.jwks == theirs.jwks
             && mine.jwks_file == theirs.jwks_file

@@ -9,7 +9,8 @@ mod tests;
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Uri};
@@ -27,15 +28,20 @@ const PATH_BYTES: usize = 2_048;
 /// The access log.
 pub struct AccessLog {
     sink: &'static Sink,
-    style: Style,
+    /// Whether there is one, for those who have something to tell.
+    on: AtomicBool,
+    style: Mutex<Style>,
 }
 
-/// How a line is told.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Style {
-    format: LogFormat,
+/// What is told, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Whether there is a line for each request.
+    pub on: bool,
+    /// How it is written.
+    pub format: LogFormat,
     /// Whether `sub` and `client_id` are told.
-    subject: bool,
+    pub subject: bool,
 }
 
 /// What a line tells, as it was at the end of its request; made into text by the writer.
@@ -59,16 +65,30 @@ pub(super) struct Line {
 }
 
 impl AccessLog {
-    /// Starts it. `subject` says whether `sub` and `client_id` are told.
-    pub fn start(format: LogFormat, subject: bool) -> io::Result<AccessLog> {
+    /// Starts it.
+    pub fn start(style: Style) -> io::Result<AccessLog> {
         Ok(AccessLog {
             sink: Sink::stderr()?,
-            style: Style { format, subject },
+            on: AtomicBool::new(style.on),
+            style: Mutex::new(style),
         })
     }
 
-    /// Tells of a request that has ended.
+    /// Tells in this style from now on.
+    pub fn restyle(&self, style: Style) {
+        *self.style() = style;
+        self.on.store(style.on, Ordering::Relaxed);
+    }
+
+    fn style(&self) -> MutexGuard<'_, Style> {
+        self.style.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of a request that has ended, if such are told of.
     pub fn record(&self, exchange: &Exchange, status: u16) {
+        if !self.on.load(Ordering::Relaxed) {
+            return;
+        }
         let line = Line {
             at: Clock::System.now(),
             request_id: exchange.request_id.clone(),
@@ -87,7 +107,8 @@ impl AccessLog {
             upstream: exchange.upstream,
             trace_id: exchange.trace.map(|trace| trace.trace_id),
         };
-        self.sink.push(Entry::Access(line, self.style));
+        let style = *self.style();
+        self.sink.push(Entry::Access(line, style));
     }
 
     /// Writes what still waits. Called once, at the end.

@@ -132,13 +132,9 @@ impl Drop for Exchange {
         if let Some(lessons) = &self.telemetry.lessons {
             self.teach(lessons, status);
         }
-        if let (Some(traces), Some(trace)) = (&self.telemetry.traces, self.trace)
-            && trace.sampled
-        {
-            traces.record(self, &trace, status);
+        if let Some(trace) = &self.trace {
+            self.telemetry.traces.record(self, trace, status);
         }
-        if let Some(access) = &self.telemetry.access {
-            access.record(self, status);
-        }
+        self.telemetry.access.record(self, status);
     }
 }

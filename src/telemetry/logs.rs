@@ -1,4 +1,4 @@
-//! The program's own log: `tracing` events as JSON or text lines on stderr.
+//! The program's own log: `tracing` events as JSON or text lines on stderr. Level and format follow the configuration.
 //!
 //! An allow-list decides what may be talkative: at any `log_level`, only this program's own modules go below a warning.
 //! What hyper, h2, reqwest or rustls tell at debug or trace holds heads of requests, tokens and all (O5, Q13).
@@ -6,18 +6,28 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tracing::{Level, Metadata};
-use tracing_subscriber::EnvFilter;
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt as _, filter_fn};
-use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::fmt::format::{Format, Full, Json, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, reload};
 
-use super::access::is_troublesome;
+use super::access::{Style, is_troublesome};
 use super::sink::{Entry, Sink};
 use crate::config::model::{LogFormat, Telemetry};
+
+/// Sets the filter of this process's log, once that is started.
+static REFILTER: OnceLock<Box<dyn Fn(EnvFilter) + Send + Sync>> = OnceLock::new();
+/// Whether lines are JSON now.
+static AS_JSON: AtomicBool = AtomicBool::new(true);
 
 /// The format a configuration asks for: text when stderr is a terminal, else JSON, unless it is set.
 pub fn format(settings: &Telemetry) -> LogFormat {
@@ -29,31 +39,61 @@ pub fn format(settings: &Telemetry) -> LogFormat {
         })
 }
 
+/// What the access log tells, and how.
+pub fn access(settings: &Telemetry) -> Style {
+    Style {
+        on: settings.access_log,
+        format: format(settings),
+        subject: settings.log_subject,
+    }
+}
+
 /// Starts logging for this process. A second call changes nothing.
 pub fn start(settings: &Telemetry) -> Result<(), String> {
-    let filter =
-        EnvFilter::try_new(&settings.log_level).map_err(|error| format!("log_level: {error}"))?;
-    let filter = filter.and(filter_fn(may_be_told));
     let sink = Sink::stderr().map_err(|error| format!("logging can't start: {error}"))?;
-    let colour = std::io::stderr().is_terminal();
-    let base = fmt::layer().with_writer(Events {
-        sink,
-        keeps_escape: colour,
-    });
-    let _ = match format(settings) {
-        LogFormat::Json => tracing_subscriber::registry()
-            .with(
-                base.json()
-                    .flatten_event(true)
-                    .with_current_span(false)
-                    .with_filter(filter),
-            )
-            .try_init(),
-        LogFormat::Text => tracing_subscriber::registry()
-            .with(base.with_ansi(colour).with_filter(filter))
-            .try_init(),
+    let on_terminal = std::io::stderr().is_terminal();
+    let (filter, handle) = reload::Layer::new(filter(settings)?);
+    let lines = Lines {
+        json: Format::default()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false),
+        text: Format::default(),
     };
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(on_terminal)
+        .event_format(lines)
+        .with_writer(Lined { sink, on_terminal })
+        .with_filter(filter.and(filter_fn(may_be_told)));
+    if tracing_subscriber::registry()
+        .with(layer)
+        .try_init()
+        .is_ok()
+    {
+        AS_JSON.store(format(settings) == LogFormat::Json, Ordering::Relaxed);
+        let refilter = move |filter| {
+            // Fails when the log is gone, and then there is nobody to tell.
+            let _ = handle.reload(filter);
+        };
+        let _ = REFILTER.set(Box::new(refilter));
+    }
     Ok(())
+}
+
+/// Logs as these settings say from now on, if logging was started.
+pub fn restyle(settings: &Telemetry) -> Result<(), String> {
+    let filter = filter(settings)?;
+    if let Some(refilter) = REFILTER.get() {
+        refilter(filter);
+        AS_JSON.store(format(settings) == LogFormat::Json, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// What is logged at all, of what [`may_be_told`].
+pub fn filter(settings: &Telemetry) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(&settings.log_level).map_err(|error| format!("log_level: {error}"))
 }
 
 /// Writes what still waits, at the end of the process.
@@ -77,32 +117,57 @@ fn may_be_told(event: &Metadata<'_>) -> bool {
     ours || *event.level() <= Level::WARN
 }
 
-/// Hands each event to the sink when it is whole.
-struct Events {
-    sink: &'static Sink,
-    /// Whether escape characters are our own colours; values' are escaped before they come here.
-    keeps_escape: bool,
+/// A line for an event, as is asked for at its time.
+struct Lines {
+    json: Format<Json>,
+    text: Format<Full>,
 }
 
-struct Event {
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        match AS_JSON.load(Ordering::Relaxed) {
+            true => self.json.format_event(context, writer, event),
+            false => self.text.format_event(context, writer, event),
+        }
+    }
+}
+
+/// Hands each event to the sink when it is whole.
+struct Lined {
     sink: &'static Sink,
-    keeps_escape: bool,
+    /// Whether a person reads along: colours are our own then, and a fault of several lines may have them.
+    on_terminal: bool,
+}
+
+/// One event in the making.
+struct Told {
+    sink: &'static Sink,
+    on_terminal: bool,
     bytes: Vec<u8>,
 }
 
-impl<'a> MakeWriter<'a> for Events {
-    type Writer = Event;
+impl<'a> MakeWriter<'a> for Lined {
+    type Writer = Told;
 
-    fn make_writer(&'a self) -> Event {
-        Event {
+    fn make_writer(&'a self) -> Told {
+        Told {
             sink: self.sink,
-            keeps_escape: self.keeps_escape,
+            on_terminal: self.on_terminal,
             bytes: Vec::new(),
         }
     }
 }
 
-impl Write for Event {
+impl Write for Told {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -113,23 +178,23 @@ impl Write for Event {
     }
 }
 
-impl Drop for Event {
+impl Drop for Told {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         if !bytes.is_empty() {
-            let line = one_line(&bytes, self.keeps_escape);
+            let line = one_line(&bytes, self.on_terminal);
             self.sink.push(Entry::Event(line.into_bytes()));
         }
     }
 }
 
 /// An event as one line (Q12): what is said by others (a server's certificate, a file's name) can't begin another.
-fn one_line(bytes: &[u8], keeps_escape: bool) -> String {
+fn one_line(bytes: &[u8], on_terminal: bool) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut line = String::with_capacity(text.len());
     for char in text.trim_end_matches('\n').chars() {
         match char {
-            '\u{1b}' if keeps_escape => line.push(char),
+            '\u{1b}' | '\n' if on_terminal => line.push(char),
             char if is_troublesome(char) => {
                 // As JSON has it, which is right for both formats.
                 line.push_str(&format!("\\u{:04x}", u32::from(char)));

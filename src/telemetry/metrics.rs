@@ -49,10 +49,8 @@ pub struct Metrics {
     trace_spans: IntCounterVec,
     /// Lines of log that could not be written.
     log_lines_lost: IntCounter,
-    /// Reloads: `ok`, `refused`.
-    pub config_reloads: IntCounterVec,
-    /// When the running configuration was taken.
-    pub config_last_reload: Gauge,
+    config_reloads: IntCounterVec,
+    config_last_reload: Gauge,
 }
 
 /// Registers a family and notes it, so that it shows even before its first sample.
@@ -220,6 +218,14 @@ impl Metrics {
         })
     }
 
+    /// The process has started with a configuration. Both results of reloads show from then on, for alarms on their growth.
+    pub fn started(&self, now: f64) {
+        self.config_last_reload.set(now);
+        for result in ["ok", "refused"] {
+            self.config_reloads.with_label_values(&[result]);
+        }
+    }
+
     /// A request has begun.
     pub fn begin(&self, listener: &str) {
         self.in_flight.with_label_values(&[listener]).inc();
@@ -279,6 +285,25 @@ impl Metrics {
         self.jwks_keys.with_label_values(&[pool]).set(keys as i64);
         if let Some(at) = fetched {
             self.jwks_last_success.with_label_values(&[pool]).set(at);
+        }
+    }
+
+    /// A pool is gone, and its series with it: an alarm for keys that nobody needs would never end.
+    pub fn forget_pool(&self, pool: &str) {
+        // What was never told can't be forgotten, and need not be.
+        for result in ["ok", "failed"] {
+            let _ = self.jwks_refreshes.remove_label_values(&[pool, result]);
+        }
+        let _ = self.jwks_keys.remove_label_values(&[pool]);
+        let _ = self.jwks_last_success.remove_label_values(&[pool]);
+    }
+
+    /// A configuration was offered, and taken at that time (`Some`) or refused.
+    pub fn reloaded(&self, taken: Option<f64>) {
+        let result = if taken.is_some() { "ok" } else { "refused" };
+        self.config_reloads.with_label_values(&[result]).inc();
+        if let Some(now) = taken {
+            self.config_last_reload.set(now);
         }
     }
 

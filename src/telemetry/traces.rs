@@ -8,14 +8,15 @@ mod otlp;
 mod tests;
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Exchange;
 use super::access::cut;
 use crate::clock::{Clock, Timestamp};
-use crate::http::trace::Trace;
+use crate::config::model::Telemetry;
+use crate::http::trace::{Begun, Trace};
 use crate::reason::Reason;
 
 pub use otlp::render;
@@ -48,23 +49,56 @@ pub struct Traces {
     waiting: Mutex<Vec<Traced>>,
     sent: AtomicU64,
     dropped: AtomicU64,
-    subject: bool,
+    /// Whether there is a collector, for those who have something to tell.
+    on: AtomicBool,
+    /// Whether a span tells the client's id.
+    subject: AtomicBool,
+    collector: Mutex<Option<String>>,
 }
 
 impl Traces {
-    /// Nothing yet. `subject` says whether a span tells the client's id.
-    pub fn new(subject: bool) -> Traces {
-        Traces {
+    /// Nothing yet, for the collector that these settings name.
+    pub fn new(settings: &Telemetry) -> Traces {
+        let traces = Traces {
             waiting: Mutex::default(),
             sent: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
-            subject,
+            on: AtomicBool::new(false),
+            subject: AtomicBool::new(false),
+            collector: Mutex::default(),
+        };
+        traces.restyle(settings);
+        traces
+    }
+
+    /// For the collector that these settings name, from now on.
+    pub fn restyle(&self, settings: &Telemetry) {
+        let collector = settings.otlp_endpoint.clone();
+        self.on.store(collector.is_some(), Ordering::Relaxed);
+        self.subject.store(settings.log_subject, Ordering::Relaxed);
+        *lock(&self.collector) = collector;
+    }
+
+    /// The collector, if there is one: its URL without `/v1/traces`.
+    pub fn collector(&self) -> Option<String> {
+        lock(&self.collector).clone()
+    }
+
+    /// Whether a trace that begins here is recorded: all are, where there is a collector.
+    pub fn begun(&self) -> Begun {
+        match self.on.load(Ordering::Relaxed) {
+            true => Begun::Sampled,
+            false => Begun::Unsampled,
         }
     }
 
     /// A sampled request has ended.
     pub(super) fn record(&self, exchange: &Exchange, trace: &Trace, status: u16) {
-        let principal = exchange.principal.as_deref().filter(|_| self.subject);
+        if !trace.sampled || self.begun() == Begun::Unsampled {
+            return;
+        }
+        let subject = self.subject.load(Ordering::Relaxed);
+        let principal = exchange.principal.as_deref().filter(|_| subject);
         let traced = Traced {
             trace: *trace,
             ended: Clock::System.now(),
@@ -89,7 +123,7 @@ impl Traces {
 
     fn push(&self, traced: Traced) {
         let spans = traced.spans();
-        let mut waiting = self.lock();
+        let mut waiting = lock(&self.waiting);
         if waiting.len() < WAITING {
             waiting.push(traced);
         } else {
@@ -100,7 +134,7 @@ impl Traces {
 
     /// Takes what waits, at most `most` requests, the oldest first.
     pub fn take(&self, most: usize) -> Vec<Traced> {
-        let mut waiting = self.lock();
+        let mut waiting = lock(&self.waiting);
         let most = waiting.len().min(most);
         waiting.drain(..most).collect()
     }
@@ -119,10 +153,10 @@ impl Traces {
             self.dropped.load(Ordering::Relaxed),
         )
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Traced>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Traced {

@@ -40,6 +40,16 @@ impl TokenCache {
         }
     }
 
+    /// An empty cache of another size that goes on counting where this one is.
+    pub fn resized(&self, entries: usize) -> TokenCache {
+        let (hits, misses) = self.counts();
+        TokenCache {
+            hits: hits.into(),
+            misses: misses.into(),
+            ..TokenCache::new(entries)
+        }
+    }
+
     /// The digest under which a token is remembered.
     pub fn digest(token: &str) -> Digest {
         let mut bytes = [0; 32];

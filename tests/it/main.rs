@@ -15,6 +15,7 @@ mod framing;
 mod headers;
 mod keys;
 mod paths;
+mod reload;
 mod rules;
 mod tidy;
 mod tokens;

@@ -51,6 +51,6 @@ fn q12_an_event_is_one_line() {
         one_line(told.as_bytes(), false),
         r"a\u000d\u000ab\u001b[31m\u0085\u2028\u202e\u0000ü"
     );
-    assert_eq!(one_line(b"\x1b[31mred\n", true), "\u{1b}[31mred");
+    assert_eq!(one_line(b"\x1b[31mred\ntwo\n", true), "\u{1b}[31mred\ntwo");
     assert_eq!(one_line(b"\xff", false), "\u{fffd}");
 }

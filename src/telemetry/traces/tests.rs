@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Traced, Traces, WAITING, render};
+use crate::config::model::Telemetry;
 use crate::http::trace::Trace;
 use crate::reason::Reason;
 
@@ -109,7 +110,13 @@ fn what_the_upstream_did_wrong_is_an_error() {
 
 #[test]
 fn what_a_collector_does_not_take_is_dropped_and_counted() {
-    let traces = Traces::new(true);
+    let traces = Traces::new(&Telemetry {
+        log_format: None,
+        log_level: "info".to_owned(),
+        access_log: false,
+        log_subject: true,
+        otlp_endpoint: None,
+    });
     for _ in 0..WAITING + 3 {
         traces.push(traced());
     }

@@ -199,7 +199,8 @@ pub struct Gate {
     pub address: SocketAddr,
     /// Where admin listens.
     pub admin: SocketAddr,
-    _scratch: Scratch,
+    /// Its directory; `portcullis.toml` is in it.
+    pub scratch: Scratch,
 }
 
 impl Gate {
@@ -207,14 +208,19 @@ impl Gate {
     pub fn start(configuration: &str) -> Gate {
         let scratch = Scratch::new();
         let path = scratch.write("portcullis.toml", configuration);
-        let program = Program::start(portcullis().arg("run").arg("--config").arg(path));
+        Gate::run(portcullis().arg("run").arg("--config").arg(path), scratch)
+    }
+
+    /// Runs this command, and waits until it listens.
+    pub fn run(command: &mut Command, scratch: Scratch) -> Gate {
+        let program = Program::start(command);
         let line = program.wait_for_log(|line| said(line, "listening"));
         let address = |name: &str| line[name].as_str().and_then(|text| text.parse().ok());
         Gate {
             address: address("gate").unwrap_or_else(|| panic!("no gate address in {line}")),
             admin: address("admin").unwrap_or_else(|| panic!("no admin address in {line}")),
             program,
-            _scratch: scratch,
+            scratch,
         }
     }
 
