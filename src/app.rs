@@ -4,6 +4,7 @@
 //! Each *worker* runs a runtime of its own and serves the gate's connections it accepted; workers share nothing but the
 //! snapshot, so a request never changes threads.
 
+mod sockets;
 mod telling;
 
 use std::io;
@@ -18,8 +19,9 @@ use tokio::sync::{Notify, watch};
 
 use crate::admin::{self, Admin, Kind};
 use crate::clock::Clock;
-use crate::config::model::{Limits, Listen, Server};
+use crate::config::model::{Limits, Server};
 use crate::drain::{Drain, Phase, Watch};
+use crate::export::Exporter;
 use crate::gate::{self, Gate};
 use crate::net::conn;
 use crate::net::listen::{Acceptor, Bound};
@@ -29,6 +31,7 @@ use crate::ready::Readiness;
 use crate::reload::{Loaded, Origin, Reach, Reloader, Status};
 use crate::snapshot::{BuildFault, Live, Snapshot};
 use crate::telemetry::Telemetry;
+use sockets::Sockets;
 
 /// How often a worker looks for connections to upstreams that have been idle for too long.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -86,20 +89,12 @@ impl Running {
     }
 }
 
-/// The listeners.
-struct Sockets {
-    gate: Bound,
-    admin: Bound,
-    probes: Option<Bound>,
-}
-
 /// Starts everything, or nothing.
 pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
     let Loaded { config, reading } = loaded;
     let (clock, server) = (Clock::System, config.server.clone());
     let workers = workers(&server);
-    let telemetry = Arc::new(telling::telemetry(&config, &clock)?);
-    let exporter = telling::exporter(&telemetry)?;
+    let (telemetry, exporter) = telling::begin(&config, &clock)?;
     let mut snapshot = Snapshot::build(config, workers, &clock, &|path| reading.read(path))?;
     let sockets = Sockets::bind(&server)?;
 
@@ -112,27 +107,19 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
         // From now on SIGHUP no longer ends the process.
         signal(SignalKind::hangup())?
     };
-    let connections = snapshot.config.limits.connections;
     let shared = Arc::new(Reach {
+        rooms: [(); 3].map(|()| Room::new(snapshot.config.limits.connections)),
         status: Arc::new(Status::new(&snapshot.config, clock.now())),
         live: Arc::new(Live::new(snapshot)),
         telemetry: telemetry.clone(),
         readiness,
         clock,
         workers,
-        rooms: [(); 3].map(|()| Room::new(connections)),
     });
     let (drain, (halt, halted)) = (Drain::default(), watch::channel(false));
     let threads = start_workers(&shared, &sockets.gate, &drain, &halted)?;
     let listeners = sockets.operators(&control, &shared.rooms)?;
-    let desk = Arc::new(Admin {
-        clock: shared.clock.clone(),
-        live: shared.live.clone(),
-        telemetry: shared.telemetry.clone(),
-        readiness: shared.readiness.clone(),
-        status: shared.status.clone(),
-        listeners: sockets.named(),
-    });
+    let admin = (telling::desk(&shared, sockets.named()), listeners);
     let running = Running {
         telemetry,
         gate: sockets.gate.address(),
@@ -145,11 +132,9 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
     let told = running.stop.clone();
     let work = move || {
         let reloading = reloader.run(hangups);
-        control.block_on(async {
-            tokio::spawn(exporter.clone().run());
-            run_control(&shared, desk, listeners, reloading, drain, &told).await;
-            exporter.finish().await;
-        });
+        control.block_on(run_control(
+            &shared, admin, exporter, reloading, drain, &told,
+        ));
         // A name that is being looked up sits in a thread of its own, and must not be waited for.
         control.shutdown_timeout(Duration::ZERO);
         halt.send_replace(true);
@@ -174,39 +159,6 @@ fn workers(server: &Server) -> usize {
     }
 }
 
-impl Sockets {
-    fn bind(server: &Server) -> Result<Sockets, StartFault> {
-        let probes = server.probes.map(Listen::Tcp);
-        Ok(Sockets {
-            gate: bind(&server.listen)?,
-            admin: bind(&Listen::Tcp(server.admin))?,
-            probes: probes.as_ref().map(bind).transpose()?,
-        })
-    }
-
-    /// Their names and addresses, for people.
-    fn named(&self) -> Vec<(&'static str, String)> {
-        let probes = self.probes.as_ref().map(|bound| ("probes", bound));
-        let all = [("gate", &self.gate), ("admin", &self.admin)];
-        let all = all.into_iter().chain(probes);
-        all.map(|(name, bound)| (name, bound.address())).collect()
-    }
-
-    /// The acceptors of those that are for operators.
-    fn operators(
-        &self,
-        control: &Runtime,
-        [_, admin, probes]: &[Room; 3],
-    ) -> io::Result<Vec<(Kind, Acceptor)>> {
-        let _entered = control.enter();
-        let mut listeners = vec![(Kind::Admin, self.admin.acceptor(admin.places())?)];
-        if let Some(bound) = &self.probes {
-            listeners.push((Kind::Probes, bound.acceptor(probes.places())?));
-        }
-        Ok(listeners)
-    }
-}
-
 /// Starts the threads that serve the gate.
 fn start_workers(
     shared: &Arc<Reach>,
@@ -227,15 +179,6 @@ fn start_workers(
             .spawn(work)
     };
     (0..shared.workers).map(start).collect()
-}
-
-fn bind(listen: &Listen) -> Result<Bound, StartFault> {
-    let name = match listen {
-        Listen::Tcp(address) => address.to_string(),
-        Listen::Unix(path) => format!("unix:{}", path.display()),
-        Listen::Fd(name) => format!("fd:{name}"),
-    };
-    Bound::bind(listen).map_err(|error| StartFault::Listen(name, error))
 }
 
 /// One worker: accepts and serves until the process halts.
@@ -285,16 +228,18 @@ async fn accept(gate: Arc<Gate>, shared: Arc<Reach>, acceptor: Acceptor, mut wat
         let open = Open::count(&shared.telemetry, gate::LISTENER);
         tokio::spawn(async move {
             let (_open, _room) = (open, accepted.room);
-            let service = |arrival| gate::serve(&gate, arrival);
+            let line = gate::Line::default();
+            let service = |arrival| gate::serve(&gate, &line, arrival);
             conn::serve(
                 accepted.socket,
                 accepted.client,
                 limits,
                 answer,
-                drain,
+                drain.clone(),
                 service,
             )
             .await;
+            line.tunnel(drain).await;
         });
     }
 }
@@ -334,8 +279,8 @@ impl Drop for Open {
 /// Admin, probes, keys and signals, until the process is to end.
 async fn run_control(
     shared: &Arc<Reach>,
-    admin: Arc<Admin>,
-    listeners: Vec<(Kind, Acceptor)>,
+    (admin, listeners): (Arc<Admin>, Vec<(Kind, Acceptor)>),
+    exporter: Arc<Exporter>,
     reloading: impl Future<Output = ()> + Send + 'static,
     drain: Drain,
     stop: &Notify,
@@ -344,6 +289,7 @@ async fn run_control(
         tokio::spawn(accept_admin(admin.clone(), kind, acceptor, shared.clone()));
     }
     tokio::spawn(telling::watch_rates(shared.telemetry.clone()));
+    tokio::spawn(exporter.clone().run());
     let reloading = tokio::spawn(reloading);
     tokio::select! {
         () = stop.notified() => {}
@@ -365,6 +311,7 @@ async fn run_control(
     {
         tracing::warn!("requests were still in flight when the time to drain was over");
     }
+    exporter.finish().await;
     tracing::info!("stopped");
 }
 

@@ -9,7 +9,6 @@ mod address;
 pub(crate) mod stub;
 #[cfg(test)]
 mod tests;
-pub mod tls;
 
 use std::fmt;
 use std::future::Future;
@@ -20,6 +19,7 @@ use http::{HeaderName, StatusCode, header};
 use reqwest::{Client, NoProxy, Proxy, RequestBuilder, Response};
 
 use crate::config::model;
+use crate::net::client_tls;
 use address::Address;
 pub use address::{is_loopback, shown};
 
@@ -75,7 +75,7 @@ impl std::error::Error for FetchFault {}
 impl Fetcher {
     /// Prepares calls as `settings` say. Fails when `ca_file` holds no certificates or `proxy` is no proxy's URL.
     pub fn new(settings: &model::Fetch) -> Result<Fetcher, FetchFault> {
-        let tls = tls::client_config(settings.ca_pem.as_deref())
+        let tls = client_tls::client_config(settings.ca_pem.as_deref())
             .map_err(|fault| FetchFault::new(fault.to_string()))?;
         // `no_proxy` first: it is what turns the environment's proxies off (k14_the_environments_proxies_are_ignored).
         let mut client = Client::builder()

@@ -6,12 +6,13 @@
 mod body;
 mod cors;
 mod forward;
+mod upgrade;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
 
 use crate::clock::Clock;
@@ -24,6 +25,7 @@ use crate::refusal::Refusal;
 use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::{Exchange, Telemetry};
 pub use body::Answer;
+pub use upgrade::Line;
 
 /// The label of this front in metrics and logs.
 pub const LISTENER: &str = "gate";
@@ -40,8 +42,8 @@ pub struct Gate {
     pub worker: usize,
 }
 
-/// Serves one request. Never fails: whatever goes wrong is an answer.
-pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
+/// Serves one request that came over `line`. Never fails: whatever goes wrong is an answer.
+pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answer> {
     let snapshot = gate.live.load();
     let Arrival {
         request,
@@ -69,7 +71,7 @@ pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
         Ok(permit) if permit.is_preflight() && cors.answers_preflights() => {
             Ok(cors.preflight(&parts))
         }
-        Ok(permit) => forward::forward(gate, &snapshot, permit, parts, body, &mut exchange)
+        Ok(permit) => forward::forward(gate, line, &snapshot, permit, parts, body, &mut exchange)
             .await
             .map(|mut answer| {
                 cors.replace(answer.headers_mut());
@@ -83,13 +85,13 @@ pub async fn serve(gate: &Gate, arrival: Arrival) -> Response<Answer> {
         cors.expose_refusal(response.headers_mut());
         response
     });
-    if closing {
+    if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     exchange.status = response.status().as_u16();
-    response.map(|content| Answer::new(content, exchange, tally))
+    response.map(|content| Answer::new(content, exchange, tally, line))
 }
 
 /// The decision, with one visit to the pool for keys it did not have.

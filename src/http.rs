@@ -10,3 +10,4 @@ pub mod hop;
 pub mod problem;
 mod random;
 pub mod trace;
+pub mod websocket;

@@ -5,7 +5,9 @@
 
 pub mod alarm;
 pub mod body;
+pub mod client_tls;
 pub mod conn;
+pub mod dial;
 pub mod listen;
 pub mod room;
 pub mod scan;

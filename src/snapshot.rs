@@ -18,6 +18,7 @@ use crate::config::compile;
 use crate::config::model::{Config, JwksSource};
 use crate::fetch::Fetcher;
 use crate::identity::Reserved;
+use crate::net::client_tls::TlsFault;
 use crate::policy::permit::Policy;
 use crate::pool::keyring::{KeyRing, KeyRings};
 use crate::pool::refresh::PoolTask;
@@ -79,6 +80,9 @@ pub enum BuildFault {
     /// Its routes collide; `check` tells which.
     #[error("two routes can't be told apart")]
     Routes,
+    /// An upstream's TLS can't be set up.
+    #[error("upstream {0}: {1}")]
+    Upstream(String, TlsFault),
     /// Keys can't be had from a file, or fetching can't be set up.
     #[error("{0}")]
     Keys(String),
@@ -127,7 +131,7 @@ impl Snapshot {
             policy,
             keys: KeyRings::new(rings, clock.clone()),
             cache: cache(&config, old),
-            upstreams: upstreams(&config, old, workers),
+            upstreams: upstreams(&config, old, workers)?,
             config: Arc::new(config),
             refreshing,
         })
@@ -208,15 +212,20 @@ fn cache(config: &Config, old: Option<&Snapshot>) -> Arc<TokenCache> {
     })
 }
 
-fn upstreams(config: &Config, old: Option<&Snapshot>, workers: usize) -> Vec<Arc<Upstream>> {
+fn upstreams(
+    config: &Config,
+    old: Option<&Snapshot>,
+    workers: usize,
+) -> Result<Vec<Arc<Upstream>>, BuildFault> {
     let before = old.map_or(&[][..], |old| &old.upstreams);
     let upstreams = config.upstreams.iter().map(|settings| {
-        let known = before
-            .iter()
-            .find(|known| Arc::ptr_eq(known.settings(), settings));
-        known
-            .cloned()
-            .unwrap_or_else(|| Arc::new(Upstream::new(settings.clone(), workers)))
+        let mut before = before.iter();
+        match before.find(|known| Arc::ptr_eq(known.settings(), settings)) {
+            Some(known) => Ok(known.clone()),
+            None => Upstream::new(settings.clone(), workers)
+                .map(Arc::new)
+                .map_err(|fault| BuildFault::Upstream(settings.name.clone(), fault)),
+        }
     });
     upstreams.collect()
 }

@@ -1,29 +1,35 @@
-//! The upstream: pooled connections, one exchange at a time on each. Only a [`Permit`] opens this door.
+//! The upstream: connections that are kept, and one exchange. Only who has the [`Right`] to opens this door.
 //!
-//! `send` is the line to read: a connection (idle or new) → the head → its answer. A request is sent twice in one case
-//! alone: the pooled connection turned out to be closed before a byte of it was written. An exchange that does not end
-//! well takes its connection with it, so nothing half-read is ever used again.
+//! `send` is the line to read: a connection (kept or new) → the head → its answer. A request is sent twice in two cases alone:
+//! not a byte of it was written, or it is one that changes nothing and its kept connection turned out to be closed (S18).
+//! An exchange that does not end well takes its connection with it, so nothing half-read is ever used again.
 
-pub mod pool;
+mod answer;
+mod link;
+mod open;
+mod pins;
+mod pool;
 
 use std::error::Error as _;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body::{Body, Frame, SizeHint};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
+use hyper::client::conn::TrySendError;
 
-use crate::config::model::{Address, HeaderCase, HostHeader, Upstream as Settings};
+use crate::config::model::{Address, HostHeader, Upstream as Settings};
 use crate::net::alarm::Alarm;
 use crate::net::body::{BodyCause, BodyFault, RequestBody};
-use crate::net::socket::Socket;
+use crate::net::client_tls::TlsFault;
+use crate::net::dial::{Dialer, Protocol};
 use crate::policy::Permit;
-use pool::{Connection, Pool};
+pub use answer::Reply;
+pub use pins::Pins;
+use pool::{Connection, Pool, Via};
 
 /// Heads of answers are bounded too: an upstream is trusted with the service, not with this process's memory.
 const ANSWER_HEAD_BYTES: usize = 128 * 1024;
@@ -31,9 +37,31 @@ const ANSWER_HEAD_BYTES: usize = 128 * 1024;
 /// One upstream with its connections. Carried over a reload when its settings are equal.
 pub struct Upstream {
     settings: Arc<Settings>,
+    dialer: Dialer,
     host: HeaderValue,
     basic_auth: Option<HeaderValue>,
     pool: Arc<Pool>,
+}
+
+/// The evidence that a request may be sent. Implemented by what only a decision can make, and by nothing else.
+pub trait Right {
+    /// Until the head of the answer, where this request has a limit of its own.
+    fn timeout(&self) -> Option<Option<Duration>>;
+}
+
+impl Right for Permit<'_> {
+    fn timeout(&self) -> Option<Option<Duration>> {
+        self.route().timeout
+    }
+}
+
+/// For whom something is sent.
+#[derive(Clone, Copy)]
+pub struct Caller<'c> {
+    /// The worker whose connections are used.
+    pub worker: usize,
+    /// Connections that only this client's connection may use.
+    pub pins: &'c Pins,
 }
 
 /// Why an exchange with the upstream failed.
@@ -55,7 +83,7 @@ pub enum SendFault {
 
 impl Upstream {
     /// An upstream reached from `workers` workers. Connects to nothing yet.
-    pub fn new(settings: Arc<Settings>, workers: usize) -> Upstream {
+    pub fn new(settings: Arc<Settings>, workers: usize) -> Result<Upstream, TlsFault> {
         let host = match &settings.address {
             Address::Tcp { host, port, tls } => {
                 let host = if host.contains(':') {
@@ -83,12 +111,18 @@ impl Upstream {
             settings.keepalive,
             settings.max_connections,
         ));
-        Upstream {
+        let protocol = if settings.http2 {
+            Protocol::Http2
+        } else {
+            Protocol::Http1
+        };
+        Ok(Upstream {
+            dialer: Dialer::new(&settings.address, &settings.tls, protocol)?,
             settings,
             host,
             basic_auth,
             pool,
-        }
+        })
     }
 
     /// What it was configured with.
@@ -98,13 +132,9 @@ impl Upstream {
 
     /// What follows this upstream's own origin in an absolute URL; none if the URL is another's.
     pub fn strip_origin<'u>(&self, url: &'u str) -> Option<&'u str> {
-        let scheme = if matches!(self.settings.address, Address::Tcp { tls: true, .. }) {
-            "https://"
-        } else {
-            "http://"
-        };
         let rest = url
-            .strip_prefix(scheme)?
+            .strip_prefix(self.scheme().as_str())?
+            .strip_prefix("://")?
             .strip_prefix(self.host.to_str().ok()?)?;
         (rest.is_empty() || rest.starts_with(['/', '?', '#'])).then_some(rest)
     }
@@ -114,38 +144,10 @@ impl Upstream {
         self.pool.sweep(worker);
     }
 
-    /// A connection, new or idle; and whether it was idle.
-    async fn connection(&self, worker: usize) -> Result<(Connection, bool), SendFault> {
-        let slot = match self.pool.take(worker).await {
-            pool::Taken::Idle(connection) => return Ok((connection, true)),
-            pool::Taken::Slot(slot) => slot,
-        };
-        let socket = timeout(self.settings.connect_timeout, self.connect())
-            .await
-            .map_err(|_| SendFault::Unreachable("connecting took too long".to_owned()))?
-            .map_err(|error| SendFault::Unreachable(error.to_string()))?;
-        let (sender, connection) = http1::Builder::new()
-            .title_case_headers(self.settings.header_case == HeaderCase::Title)
-            .max_buf_size(ANSWER_HEAD_BYTES)
-            .handshake(TokioIo::new(socket))
-            .await
-            .map_err(|error| SendFault::Protocol(error.to_string()))?;
-        tokio::spawn(async move {
-            // Its end is seen by whoever uses the sender; the slot is held until the socket is closed.
-            let _ = connection.await;
-            drop(slot);
-        });
-        Ok((self.pool.connection(sender, worker), false))
-    }
-
-    async fn connect(&self) -> std::io::Result<Socket> {
-        match &self.settings.address {
-            Address::Tcp { host, port, .. } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Ok(Socket::Tcp(stream))
-            }
-            Address::Unix(path) => Ok(Socket::Unix(UnixStream::connect(path).await?)),
+    fn scheme(&self) -> Scheme {
+        match self.settings.address {
+            Address::Tcp { tls: true, .. } => Scheme::HTTPS,
+            _ => Scheme::HTTP,
         }
     }
 
@@ -159,6 +161,27 @@ impl Upstream {
         if let Some(basic_auth) = &self.basic_auth {
             headers.insert(header::AUTHORIZATION, basic_auth.clone());
         }
+        if self.dialer.protocol() == Protocol::Http2 {
+            self.address(request);
+        }
+    }
+
+    /// HTTP/2 has `:authority` in place of `Host` (RFC 9113 §8.3.1); one of the two is sent, so that they can't differ.
+    fn address(&self, request: &mut Request<RequestBody>) {
+        let host = request.headers_mut().remove(header::HOST);
+        let authority = [host.as_ref(), Some(&self.host)]
+            .into_iter()
+            .flatten()
+            .find_map(|host| Authority::try_from(host.as_bytes()).ok());
+        let mut target = std::mem::take(request.uri_mut()).into_parts();
+        target
+            .path_and_query
+            .get_or_insert(PathAndQuery::from_static("/"));
+        target.scheme = authority.is_some().then(|| self.scheme());
+        target.authority = authority;
+        // Scheme, authority and path together are a whole target.
+        *request.uri_mut() = Uri::from_parts(target).unwrap_or_default();
+        *request.version_mut() = Version::HTTP_2;
     }
 }
 
@@ -176,79 +199,117 @@ fn basic(user: &str, password: &str) -> HeaderValue {
     value
 }
 
-/// Sends a permitted request and waits for the head of its answer. A route's `timeout` goes before the upstream's.
+/// Sends a request that may be sent, and waits for the head of its answer. A limit of the request's own goes before the
+/// upstream's. A 101 is an answer only to a request with `Upgrade` in it; whether it is the right one is for the caller to
+/// see, and the connection is then in the answer's extensions.
 pub async fn send(
     upstream: &Upstream,
-    worker: usize,
-    permit: &Permit<'_>,
+    caller: Caller<'_>,
+    right: &impl Right,
     mut request: Request<RequestBody>,
 ) -> Result<Response<Reply>, SendFault> {
     upstream.prepare(&mut request);
-    let limit = permit
-        .route()
-        .timeout
+    let limit = right
+        .timeout()
         .unwrap_or(upstream.settings.response_timeout);
+    let switches = request.headers().contains_key(header::UPGRADE);
+    let uploaded = request.body().uploaded();
+    let mut fresh = false;
     loop {
-        let (mut connection, reused) = upstream.connection(worker).await?;
+        let mut connection = upstream.connection(caller, fresh).await?;
+        let again = connection.reused.then(|| copy(&request)).flatten();
         let mut alarm = Alarm::default();
         if let Some(limit) = limit {
             alarm.set(limit);
         }
-        match exchange(&mut connection.sender, request, alarm).await {
-            Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+        match exchange(&mut connection, request, alarm).await {
+            Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !switches => {
                 return Err(SendFault::Protocol(
                     "it switched protocols unasked".to_owned(),
                 ));
             }
-            Ok(answer) if is_framed_twice(&answer) => {
-                return Err(SendFault::Protocol(
-                    "its answer is framed in two ways".to_owned(),
-                ));
-            }
             Ok(answer) => {
-                return Ok(answer.map(|body| Reply {
-                    body,
-                    whole: false,
-                    connection: Some(connection),
-                }));
+                answer::check(&answer)?;
+                if pins::binds(answer.headers()) {
+                    connection.pin(caller.pins);
+                }
+                return Ok(answer.map(|body| Reply::new(body, connection, uploaded)));
             }
-            Err(Failed::Unsent(again)) if reused => request = *again,
+            Err(Failed::Unsent(unsent)) if connection.reused => request = *unsent,
             Err(Failed::Unsent(_)) => {
                 return Err(SendFault::Protocol("it closed the connection".to_owned()));
             }
+            Err(Failed::Stale(fault)) => request = again.ok_or(fault)?,
             Err(Failed::Fault(fault)) => return Err(fault),
         }
+        fresh = true;
     }
 }
 
-/// RFC 9112 §6.3: a length beside chunks is an attempt at smuggling, or a server nobody should be behind (H16).
-fn is_framed_twice(answer: &Response<Incoming>) -> bool {
-    let headers = answer.headers();
-    headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH)
+/// A copy of a request that may be sent twice: it asks for nothing to be changed (RFC 9110 §9.2.2) and has no body.
+fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    let repeatable = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    ) && request.body().is_end_stream();
+    repeatable.then(|| {
+        let mut copy = Request::new(RequestBody::Empty);
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.version_mut() = request.version();
+        *copy.headers_mut() = request.headers().clone();
+        copy
+    })
 }
 
 /// What became of a request that got no answer.
 enum Failed {
     /// Not a byte of it was written: it may be sent again.
     Unsent(Box<Request<RequestBody>>),
+    /// It may have been read, and not a byte of an answer came.
+    Stale(SendFault),
     /// It is over.
     Fault(SendFault),
 }
 
+/// One request, and the head of its answer.
 async fn exchange(
-    sender: &mut SendRequest<RequestBody>,
+    connection: &mut Connection,
     request: Request<RequestBody>,
-    mut alarm: Alarm,
+    alarm: Alarm,
 ) -> Result<Response<Incoming>, Failed> {
-    let mut answer = std::pin::pin!(sender.try_send_request(request));
+    match &mut connection.via {
+        Via::Http1(exclusive) => {
+            exclusive.gauge.start();
+            let answer = exclusive.sender.try_send_request(request);
+            let answer = within(alarm, answer, || !exclusive.gauge.has_begun()).await;
+            exclusive.gauge.stop();
+            answer
+        }
+        // What the upstream refused to read (REFUSED_STREAM, GOAWAY) is told as any other failure.
+        Via::Http2(stream) => within(alarm, stream.sender.try_send_request(request), || true).await,
+    }
+}
+
+async fn within(
+    mut alarm: Alarm,
+    answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
+    silent: impl Fn() -> bool,
+) -> Result<Response<Incoming>, Failed> {
+    let mut answer = std::pin::pin!(answer);
     std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
-        std::task::Poll::Pending => alarm
+        Poll::Pending => alarm
             .poll(cx)
             .map(|()| Err(Failed::Fault(SendFault::Timeout))),
-        ready => ready.map_err(|mut failed| match failed.take_message() {
-            Some(request) => Failed::Unsent(Box::new(request)),
-            None => Failed::Fault(classify(&failed.into_error())),
-        }),
+        Poll::Ready(answer) => {
+            Poll::Ready(answer.map_err(|mut failed| match failed.take_message() {
+                Some(request) => Failed::Unsent(Box::new(request)),
+                None => match classify(&failed.into_error()) {
+                    fault @ SendFault::Protocol(_) if silent() => Failed::Stale(fault),
+                    fault => Failed::Fault(fault),
+                },
+            }))
+        }
     })
     .await
 }
@@ -265,41 +326,5 @@ fn classify(error: &hyper::Error) -> SendFault {
     SendFault::Protocol(error.to_string())
 }
 
-/// The body of an answer; holds its connection until it has been read to its end.
-pub struct Reply {
-    body: Incoming,
-    whole: bool,
-    connection: Option<Connection>,
-}
-
-impl Body for Reply {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = std::pin::Pin::new(&mut self.body).poll_frame(cx);
-        self.whole |= matches!(polled, std::task::Poll::Ready(None));
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for Reply {
-    /// hyper drops a body of known length once that is reached, without asking for its end.
-    fn drop(&mut self) {
-        let whole = self.whole || self.body.is_end_stream();
-        if let Some(connection) = self.connection.take().filter(|_| whole) {
-            connection.release();
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -7,24 +7,31 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 use super::StartFault;
+use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::model::{self, Config, Purpose};
 use crate::export::Exporter;
 use crate::fetch::Fetcher;
 use crate::policy::learn::Lessons;
 use crate::policy::route::Access;
+use crate::reload::Reach;
 use crate::telemetry::{Metrics, Telemetry, rates};
 
 /// For one call to the collector of traces.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Everything that is told, from now on.
-pub(super) fn telemetry(config: &Config, clock: &Clock) -> Result<Telemetry, StartFault> {
+/// Everything that is told, from now on, and the way to a collector of traces.
+pub(super) fn begin(
+    config: &Config,
+    clock: &Clock,
+) -> Result<(Arc<Telemetry>, Arc<Exporter>), StartFault> {
     let metrics = Metrics::new().map_err(|error| StartFault::Metrics(error.to_string()))?;
     metrics.started(clock.now());
     let mut telemetry = Telemetry::start(metrics, &config.telemetry, clock.now())?;
     telemetry.lessons = lessons(config);
-    Ok(telemetry)
+    let telemetry = Arc::new(telemetry);
+    let exporter = exporter(&telemetry)?;
+    Ok((telemetry, exporter))
 }
 
 /// What `learn` needs: routes that are open, or have a host, an upstream or a prefix of their own, are left as they are.
@@ -40,8 +47,7 @@ fn lessons(config: &Config) -> Option<Mutex<Lessons>> {
     (config.purpose == Purpose::Learn).then(|| Mutex::new(Lessons::new(kept)))
 }
 
-/// The way to a collector of traces, on the current runtime.
-pub(super) fn exporter(telemetry: &Arc<Telemetry>) -> Result<Arc<Exporter>, StartFault> {
+fn exporter(telemetry: &Arc<Telemetry>) -> Result<Arc<Exporter>, StartFault> {
     // A collector is near: none of `[fetch]`, which is for pools.
     let settings = model::Fetch {
         timeout: EXPORT_TIMEOUT,
@@ -51,6 +57,18 @@ pub(super) fn exporter(telemetry: &Arc<Telemetry>) -> Result<Arc<Exporter>, Star
     let fetcher =
         Fetcher::new(&settings).map_err(|fault| StartFault::System(io::Error::other(fault)))?;
     Ok(Arc::new(Exporter::new(telemetry.clone(), fetcher)))
+}
+
+/// What admin and probes answer from. `listeners` are their names and addresses.
+pub(super) fn desk(shared: &Reach, listeners: Vec<(&'static str, String)>) -> Arc<Admin> {
+    Arc::new(Admin {
+        clock: shared.clock.clone(),
+        live: shared.live.clone(),
+        telemetry: shared.telemetry.clone(),
+        readiness: shared.readiness.clone(),
+        status: shared.status.clone(),
+        listeners,
+    })
 }
 
 /// Reads the counters now and then, for the charts of the status page.

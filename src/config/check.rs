@@ -5,6 +5,7 @@
 //! unknown, or said to be unavailable.
 
 mod browsers;
+mod certificates;
 mod fetch;
 mod headers;
 mod identity;

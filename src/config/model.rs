@@ -152,8 +152,10 @@ pub struct Upstream {
     pub name: String,
     /// Where it is.
     pub address: Address,
-    /// Prior-knowledge HTTP/2.
+    /// HTTP/2: with prior knowledge over `http://`, by ALPN over `https://`.
     pub http2: bool,
+    /// How TLS is spoken to it, where it is.
+    pub tls: ClientTls,
     /// Until connected.
     pub connect_timeout: Duration,
     /// Until the response head; `None` is no limit.
@@ -184,6 +186,17 @@ pub enum Address {
     },
     /// `unix:/path`
     Unix(PathBuf),
+}
+
+/// `tls` of whoever is called.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClientTls {
+    /// Further roots, as PEM bytes read at check.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Our certificate and its key, as PEM.
+    pub identity: Option<(Vec<u8>, Secret)>,
+    /// The name expected in place of the host's.
+    pub server_name: Option<String>,
 }
 
 /// `host_header`

@@ -1,5 +1,6 @@
 //! The configuration as its author meets it: what loads, what is refused, and in which words.
 
+mod certificates;
 mod defaults;
 mod faults;
 mod forms;

@@ -7,14 +7,11 @@ use crate::config::raw::item::Item;
 use crate::config::raw::{Entry, Span};
 
 /// Table, key or value, and what it is.
-const UNAVAILABLE: [(&str, &str, &str); 11] = [
+const UNAVAILABLE: [(&str, &str, &str); 8] = [
     ("", "credentials", "`[credentials]`"),
     ("", "outbound", "`[outbound]`"),
     ("", "login", "`[login]`"),
     ("server", "tls", "TLS on the gate (`[server] tls`)"),
-    ("upstreams.*", "tls", "TLS to an upstream (`tls`)"),
-    ("upstreams.*", "https://", "an upstream over https"),
-    ("upstreams.*", "http2 = true", "HTTP/2 to an upstream"),
     ("routes.*", "login = true", "browser sign-in (`login`)"),
     ("routes.*", "client_cert", "`client_cert`"),
     ("routes.*", "certificate", "`access = \"certificate\"`"),

@@ -7,12 +7,17 @@ use std::time::Instant;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, Version, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version, header,
+};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 
 use super::Gate;
 use super::body::Content;
+use super::upgrade::{self, Asked, Line};
 use crate::config::model::{Authorization, HostHeader};
+use crate::http::websocket::Handshake;
 use crate::http::{forwarded, hop};
 use crate::identity;
 use crate::net::body::{BodyCause, RequestBody};
@@ -22,7 +27,7 @@ use crate::refusal::Refusal;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Exchange;
 use crate::token::find::{self, Place};
-use crate::upstream::{self, SendFault, Upstream};
+use crate::upstream::{self, Caller, SendFault, Upstream};
 
 /// Tells the upstream why a request on an audit route would have been refused.
 const AUDIT: HeaderName = HeaderName::from_static("x-portcullis-audit");
@@ -30,6 +35,7 @@ const AUDIT: HeaderName = HeaderName::from_static("x-portcullis-audit");
 /// Forwards one permitted request.
 pub(super) async fn forward(
     gate: &Gate,
+    line: &Line,
     snapshot: &Snapshot,
     permit: Permit<'_>,
     mut parts: Parts,
@@ -44,14 +50,16 @@ pub(super) async fn forward(
     let (body, received) = RequestBody::new(body, limit, snapshot.config.limits.body_timeout);
     exchange.received = received;
 
+    let upstream = &snapshot.upstreams[permit.route().upstream];
     let target = target(&permit, &parts.uri, snapshot.config.identity.authorization)?;
+    let wishes = Wishes::of(&mut parts, &body, upstream);
     rewrite(snapshot, &permit, &mut parts.headers, exchange)?;
+    let asked = wishes.repeat(&mut parts.headers);
     if let Some(length) = length {
         parts
             .headers
             .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let upstream = &snapshot.upstreams[permit.route().upstream];
     let ours = parts.headers.get(header::HOST).cloned();
     parts.uri = Uri::from(target);
     parts.version = Version::HTTP_11;
@@ -60,18 +68,67 @@ pub(super) async fn forward(
     exchange.forwarded = Some(sent);
     let answer = upstream::send(
         upstream,
-        gate.worker,
+        Caller {
+            worker: gate.worker,
+            pins: &line.pins,
+        },
         &permit,
         Request::from_parts(parts, body),
     )
     .await;
     exchange.upstream = Some(sent.elapsed());
     let mut answer = answer.map_err(|fault| refusal(upstream, &fault))?;
+    if let (StatusCode::SWITCHING_PROTOCOLS, Some(asked)) = (answer.status(), asked) {
+        let until = permit
+            .principal()
+            .filter(|_| !snapshot.config.tokens.streams_outlive_token)
+            .map(|principal| principal.expires + principal.pool.leeway);
+        let tunnel = upgrade::join(asked, &mut answer, gate.clock.clone(), until)
+            .map_err(|fault| refusal(upstream, &fault))?;
+        return Ok(answer.map(|_| Content::Tunnel(Box::new(tunnel))));
+    }
     hop::strip(answer.headers_mut());
     if upstream.settings().host_header == HostHeader::Upstream {
         point_back(answer.headers_mut(), upstream, ours.as_ref());
     }
     Ok(answer.map(Content::Upstream))
+}
+
+/// What a client asks for with headers that end here, and that we may ask for in our turn.
+struct Wishes {
+    websocket: Option<Asked>,
+    trailers: bool,
+}
+
+impl Wishes {
+    /// Read before `hop::strip`. A WebSocket needs HTTP/1.1 on both sides; trailers reach us over HTTP/2 alone.
+    fn of(parts: &mut Parts, body: &RequestBody, upstream: &Upstream) -> Wishes {
+        let http2 = upstream.settings().http2;
+        let client = parts.extensions.remove::<OnUpgrade>();
+        let handshake = client.zip(Handshake::read(
+            &parts.method,
+            parts.version,
+            &parts.headers,
+            !matches!(body, RequestBody::Empty),
+        ));
+        Wishes {
+            websocket: handshake
+                .filter(|_| !http2)
+                .map(|(client, handshake)| Asked { handshake, client }),
+            trailers: http2 && hop::takes_trailers(&parts.headers),
+        }
+    }
+
+    /// Asks for the same. After `hop::strip`, and after everything that identifies is set.
+    fn repeat(self, headers: &mut HeaderMap) -> Option<Asked> {
+        if self.trailers {
+            headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        }
+        if let Some(asked) = &self.websocket {
+            asked.handshake.ask(headers);
+        }
+        self.websocket
+    }
 }
 
 /// The body's length if it is told, as a number: what is sent on is this number, not the client's spelling of it.

@@ -42,6 +42,15 @@ pub fn strip(headers: &mut HeaderMap) {
     fold::remove_where(headers, is_misspelt);
 }
 
+/// Whether the client says that it understands trailers (RFC 9110 §10.1.4). Read before [`strip`].
+pub fn takes_trailers(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::TE)
+        .iter()
+        .flat_map(options)
+        .any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+}
+
 /// The headers that `Connection` names and that would not go anyway. Empty, without an allocation, for nearly every message.
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     headers

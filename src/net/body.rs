@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub enum RequestBody {
 /// A client's body under its limits.
 pub struct Streaming {
     incoming: Incoming,
+    told: Option<u64>,
+    whole: Arc<AtomicBool>,
     left: u64,
     silence: Duration,
     alarm: Alarm,
@@ -67,6 +69,8 @@ impl RequestBody {
         alarm.set(silence);
         let left = limit.unwrap_or(u64::MAX);
         let body = Streaming {
+            told: incoming.size_hint().exact(),
+            whole: Arc::default(),
             incoming,
             left,
             silence,
@@ -74,6 +78,14 @@ impl RequestBody {
             received: received.clone(),
         };
         (RequestBody::Streaming(body), Some(received))
+    }
+
+    /// Turns true when all of the body has been passed on; none if there is none.
+    pub fn uploaded(&self) -> Option<Arc<AtomicBool>> {
+        match self {
+            RequestBody::Empty => None,
+            RequestBody::Streaming(body) => Some(body.whole.clone()),
+        }
     }
 }
 
@@ -111,6 +123,7 @@ impl Streaming {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let Ok(data) = frame.into_data() else {
+                    self.whole.store(true, Ordering::Release);
                     return Poll::Ready(None);
                 };
                 let length = data.len() as u64;
@@ -118,12 +131,18 @@ impl Streaming {
                     return Poll::Ready(Some(Err(BodyFault(BodyCause::TooLarge))));
                 };
                 self.left = left;
-                self.received.fetch_add(length, Ordering::Relaxed);
+                let received = self.received.fetch_add(length, Ordering::Relaxed) + length;
+                if self.told == Some(received) || self.incoming.is_end_stream() {
+                    self.whole.store(true, Ordering::Release); // nobody asks again after the last byte
+                }
                 self.alarm.set(self.silence);
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BodyFault(BodyCause::Broken)))),
-            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Ready(None) => {
+                self.whole.store(true, Ordering::Release);
+                Poll::Ready(None)
+            }
             Poll::Pending if self.alarm.poll(cx).is_ready() => {
                 Poll::Ready(Some(Err(BodyFault(BodyCause::Stalled))))
             }

@@ -43,7 +43,7 @@ pub async fn serve<S, F, R, B>(
     mut drain: Watch,
     service: F,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Fn(Arrival) -> R,
     R: Future<Output = Response<B>>,
     B: Body + 'static,
@@ -73,6 +73,7 @@ pub async fn serve<S, F, R, B>(
             .header_read_timeout(None) // the wire's; hyper's would close idle connections too
             .max_buf_size(limits.header_bytes.max(LEAST_BUFFER))
             .serve_connection(TokioIo::new(wire), service)
+            .with_upgrades()
     );
     // How a connection ends is its client's affair: refused heads are answered, and requests are recorded, elsewhere.
     tokio::select! {

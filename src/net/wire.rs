@@ -59,6 +59,7 @@ struct Progress {
     scan: Scan,
     begun: u64,
     ended: u64,
+    tunnel: bool,
 }
 
 impl Tally {
@@ -72,6 +73,11 @@ impl Tally {
     /// The answer to the request has left.
     pub fn end(&self) {
         self.lock().ended += 1;
+    }
+
+    /// HTTP is over: what follows is another protocol's, and has no heads.
+    pub fn tunnel(&self) {
+        self.lock().tunnel = true;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Progress> {
@@ -104,6 +110,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Takes note of what was read; false when the head has grown over its limit.
     fn observe(&mut self, bytes: &[u8]) -> bool {
         let mut progress = self.tally.lock();
+        if progress.tunnel {
+            return true;
+        }
         let was_in_head = progress.scan.in_head();
         progress.scan.observe(bytes);
         if progress.scan.in_head() && !was_in_head {
@@ -116,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Nothing can be read now: is it time to give up on this client? Ready with the reason, if it is owed an answer.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Option<Reason>> {
         let progress = self.tally.lock();
-        if progress.begun > progress.ended {
+        if progress.tunnel || progress.begun > progress.ended {
             return Poll::Pending; // a request is being answered: its body and its upstream have timers of their own
         }
         let in_head = progress.scan.in_head();

@@ -19,3 +19,4 @@ mod reload;
 mod rules;
 mod tidy;
 mod tokens;
+mod upstream;

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{origins, server};
-use crate::config::model::{Address, HeaderCase, HostHeader, Upstream};
+use super::{certificates, origins, server};
+use crate::config::model::{Address, ClientTls, HeaderCase, HostHeader, Upstream};
 use crate::config::raw::item::Item;
 use crate::config::raw::table::{Table, nearest};
 use crate::config::secrets;
-use crate::config::unavailable;
 use crate::secret::Secret;
 
 /// What the default upstream is called: no other may have its name.
@@ -74,14 +73,16 @@ fn upstream(name: &str, mut table: Table<'_>) -> Upstream {
     if name != DEFAULT && table.take("url").is_none() {
         table.lacks("url", "expected `url`: where this upstream is");
     }
+    let address = url.unwrap_or(Address::Tcp {
+        tls: false,
+        host: "127.0.0.1".to_owned(),
+        port: 3000,
+    });
     let upstream = Upstream {
         name: name.to_owned(),
-        address: url.unwrap_or(Address::Tcp {
-            tls: false,
-            host: "127.0.0.1".to_owned(),
-            port: 3000,
-        }),
-        http2: table.or("http2", http2, false),
+        http2: table.or("http2", Item::boolean, false),
+        tls: table.or("tls", |item| tls(item, &address), ClientTls::default()),
+        address,
         connect_timeout: table.or("connect_timeout", Item::lapse, Duration::from_secs(3)),
         response_timeout: table.or(
             "response_timeout",
@@ -125,22 +126,22 @@ fn address(item: Item<'_>) -> Option<Address> {
             "a route's `add_prefix` puts something in front of a path",
         );
     }
-    let tls = url.scheme == "https";
-    if tls && unavailable::value("upstreams.*", "https://", item) {
-        return None;
-    }
     Some(Address::Tcp {
-        tls,
+        tls: url.scheme == "https",
         port: url.port_or_default(),
         host: url.host,
     })
 }
 
-fn http2(item: Item<'_>) -> Option<bool> {
-    let on = item.boolean()?;
-    match on && unavailable::value("upstreams.*", "http2 = true", item) {
-        true => None,
-        false => Some(on),
+/// A configuration that asks for TLS must not run without it.
+fn tls(item: Item<'_>, address: &Address) -> Option<ClientTls> {
+    let tls = certificates::client_tls(item)?;
+    match address {
+        Address::Tcp { tls: true, .. } => Some(tls),
+        _ => item.refuse(
+            "`tls` is set, but this upstream is not called over TLS",
+            "expected an `url` with https://",
+        ),
     }
 }
 

@@ -51,6 +51,11 @@ fn every_default_is_the_contract_s() {
                     port: 3000,
                 },
                 http2: false,
+                tls: ClientTls {
+                    ca_pem: None,
+                    identity: None,
+                    server_name: None,
+                },
                 connect_timeout: 3s,
                 response_timeout: Some(
                     60s,
@@ -67,6 +72,11 @@ fn every_default_is_the_contract_s() {
                     "/run/app.sock",
                 ),
                 http2: false,
+                tls: ClientTls {
+                    ca_pem: None,
+                    identity: None,
+                    server_name: None,
+                },
                 connect_timeout: 3s,
                 response_timeout: Some(
                     60s,

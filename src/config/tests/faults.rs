@@ -476,10 +476,6 @@ fn what_this_version_lacks_is_told_and_never_ignored() {
     assert_snapshot!(refused(
         r#"[server]
 tls = { cert_file = "/c", key_file = "/k" }
-[upstream]
-url = "https://127.0.0.1:3000"
-http2 = true
-tls = { ca_file = "/c" }
 [credentials.billing]
 grant = "client_credentials"
 [outbound.inventory]
@@ -500,67 +496,49 @@ X-San = "@tls.san"
     5 | tls = { cert_file = "/c", key_file = "/k" }
       | ^^^ not available in this version
 
-    error: an upstream over https is not available in this version
-     --> portcullis.toml:7:7
-      |
-    7 | url = "https://127.0.0.1:3000"
-      |       ^^^^^^^^^^^^^^^^^^^^^^^^ not available in this version
-
-    error: HTTP/2 to an upstream is not available in this version
-     --> portcullis.toml:8:9
-      |
-    8 | http2 = true
-      |         ^^^^ not available in this version
-
-    error: TLS to an upstream (`tls`) is not available in this version
-     --> portcullis.toml:9:1
-      |
-    9 | tls = { ca_file = "/c" }
-      | ^^^ not available in this version
-
     error: `[credentials]` is not available in this version
-      --> portcullis.toml:10:2
-       |
-    10 | [credentials.billing]
-       |  ^^^^^^^^^^^ not available in this version
+     --> portcullis.toml:6:2
+      |
+    6 | [credentials.billing]
+      |  ^^^^^^^^^^^ not available in this version
 
     error: `[outbound]` is not available in this version
-      --> portcullis.toml:12:2
-       |
-    12 | [outbound.inventory]
-       |  ^^^^^^^^ not available in this version
+     --> portcullis.toml:8:2
+      |
+    8 | [outbound.inventory]
+      |  ^^^^^^^^ not available in this version
 
     error: `[login]` is not available in this version
-      --> portcullis.toml:14:2
+      --> portcullis.toml:10:2
        |
-    14 | [login]
+    10 | [login]
        |  ^^^^^ not available in this version
 
     error: an `@tls` fact is not available in this version
-      --> portcullis.toml:17:9
+      --> portcullis.toml:13:9
        |
-    17 | X-San = "@tls.san"
+    13 | X-San = "@tls.san"
        |         ^^^^^^^^^^ not available in this version
 
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:19:18
+      --> portcullis.toml:15:18
        |
-    19 | "/a" = { login = true }
+    15 | "/a" = { login = true }
        |                  ^^^^ not available in this version
 
     error: `client_cert` is not available in this version
-      --> portcullis.toml:20:10
+      --> portcullis.toml:16:10
        |
-    20 | "/b" = { client_cert = { san = ["x"] } }
+    16 | "/b" = { client_cert = { san = ["x"] } }
        |          ^^^^^^^^^^^ not available in this version
 
     error: `access = "certificate"` is not available in this version
-      --> portcullis.toml:21:19
+      --> portcullis.toml:17:19
        |
-    21 | "/c" = { access = "certificate" }
+    17 | "/c" = { access = "certificate" }
        |                   ^^^^^^^^^^^^^ not available in this version
 
-    portcullis.toml: 11 faults
+    portcullis.toml: 8 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");

@@ -12,8 +12,8 @@ use rustls::{ServerConfig, ServerConnection, Stream, SupportedProtocolVersion};
 
 use super::settings;
 use crate::config::model;
-use crate::fetch::tls::roots;
 use crate::fetch::{FetchFault, Fetched, Fetcher};
+use crate::net::client_tls::roots;
 
 struct Identity {
     config: ServerConfig,

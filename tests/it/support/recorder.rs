@@ -96,6 +96,8 @@ pub struct Recorded {
     pub trailers: String,
     /// Head and body, byte for byte.
     pub raw: Vec<u8>,
+    /// Which connection it came over, from 0.
+    pub connection: usize,
 }
 
 impl Recorded {
@@ -473,6 +475,7 @@ impl Wire<'_> {
             body,
             trailers,
             raw,
+            connection: self.index,
         })
     }
 

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
+
+use crate::config::model::ClientTls;
 
 /// What is wrong with configured roots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +23,12 @@ pub enum TlsFault {
     /// A certificate in it can't be used as a root.
     #[error("ca_file holds a certificate that cannot be a root")]
     NoRoot,
+    /// Our own certificate and key can't be used together.
+    #[error("cert_file and key_file hold no certificate with its key")]
+    NoIdentity,
+    /// No certificate could ever be for that name.
+    #[error("server_name is neither a host's name nor an address")]
+    NoName,
     /// The provider does not know TLS 1.2 and 1.3.
     #[error("TLS 1.2 and 1.3 are not available")]
     NoProtocol,
@@ -34,6 +42,30 @@ pub fn client_config(ca_pem: Option<&[u8]>) -> Result<ClientConfig, TlsFault> {
         .map_err(|_| TlsFault::NoProtocol)?
         .with_root_certificates(roots(ca_pem)?)
         .with_no_client_auth();
+    Ok(config)
+}
+
+/// The same as `tls` says: with our own certificate where one is configured, and offering `protocol` alone (RFC 7301).
+pub fn upstream_config(tls: &ClientTls, protocol: &[u8]) -> Result<ClientConfig, TlsFault> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| TlsFault::NoProtocol)?
+        .with_root_certificates(roots(tls.ca_pem.as_deref())?);
+    let mut config = match &tls.identity {
+        None => builder.with_no_client_auth(),
+        Some((certificates, key)) => {
+            let chain = CertificateDer::pem_slice_iter(certificates)
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|_| TlsFault::NoIdentity)?;
+            let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes())
+                .map_err(|_| TlsFault::NoIdentity)?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|_| TlsFault::NoIdentity)?
+        }
+    };
+    config.alpn_protocols = vec![protocol.to_vec()];
     Ok(config)
 }
 

@@ -1,0 +1,112 @@
+//! Certificates and keys in PEM files: read, parsed and matched here, so that a file that can't be used is told before it is.
+//!
+//! Nothing of a file is repeated in a fault, a key's least of all.
+
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys};
+
+use crate::config::model::ClientTls;
+use crate::config::raw::item::Item;
+use crate::config::secrets;
+use crate::secret::Secret;
+
+/// `tls` of whoever is called: further roots, our certificate, the name that is expected.
+pub(super) fn client_tls(item: Item<'_>) -> Option<ClientTls> {
+    let mut table = item.table("`tls`", "upstreams.*.tls")?;
+    let ca_pem = table.optional("ca_file", roots);
+    let identity = identity(table.take("cert_file"), table.take("key_file"));
+    let server_name = table.optional("server_name", |item| {
+        let name = item.string()?;
+        match ServerName::try_from(name) {
+            Ok(_) => Some(name.to_owned()),
+            Err(_) => item.refuse(
+                "`server_name` is neither a host's name nor an address",
+                "expected a name such as \"app.internal\"",
+            ),
+        }
+    });
+    table.finish();
+    Some(ClientTls {
+        ca_pem,
+        identity,
+        server_name,
+    })
+}
+
+/// The bytes of a file whose every certificate can be a root.
+pub(super) fn roots(item: Item<'_>) -> Option<Vec<u8>> {
+    let (_, pem) = secrets::file(item)?;
+    let mut roots = RootCertStore::empty();
+    match chain(item, &pem)?
+        .into_iter()
+        .try_for_each(|root| roots.add(root))
+    {
+        Ok(()) => Some(pem),
+        Err(_) => item.refuse(
+            "a certificate in this file can't be a root",
+            "expected the certificates of authorities",
+        ),
+    }
+}
+
+/// A certificate with its chain, and its key, as PEM: both files or neither.
+pub(super) fn identity(
+    certificates: Option<Item<'_>>,
+    key: Option<Item<'_>>,
+) -> Option<(Vec<u8>, Secret)> {
+    let (certificates, key) = match (certificates, key) {
+        (Some(certificates), Some(key)) => (certificates, key),
+        (Some(alone), None) => {
+            return alone.refuse("a certificate without its key", "expected `key_file` too");
+        }
+        (None, Some(alone)) => {
+            return alone.refuse("a key without its certificate", "expected `cert_file` too");
+        }
+        (None, None) => return None,
+    };
+    let pem = secrets::file(certificates);
+    let (key_pem, (_, pem)) = (private_key(key)?, pem?);
+    let chain = chain(certificates, &pem)?;
+    let der = PrivateKeyDer::from_pem_slice(key_pem.expose().as_bytes()).ok()?; // parsed before
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    match CertifiedKey::from_der(chain, der, &provider) {
+        Ok(_) => Some((pem, key_pem)),
+        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => key.refuse(
+            "this is not the key of the certificate in `cert_file`",
+            "expected its private key",
+        ),
+        // Kinds of key whose public half the library can't tell are taken as they are.
+        Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Some((pem, key_pem)),
+        Err(_) => certificates.refuse(
+            "this certificate and its key can't be used",
+            "expected an X.509 certificate, and an RSA, ECDSA or Ed25519 key",
+        ),
+    }
+}
+
+fn chain(item: Item<'_>, pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    match CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() {
+        Ok(chain) if !chain.is_empty() => Some(chain),
+        _ => item.refuse(
+            "there is no certificate in this file",
+            "expected PEM: -----BEGIN CERTIFICATE-----",
+        ),
+    }
+}
+
+fn private_key(item: Item<'_>) -> Option<Secret> {
+    let (_, pem) = secrets::file(item)?;
+    let pem = String::from_utf8(pem).ok().map(Secret::new);
+    match pem.filter(|pem| PrivateKeyDer::from_pem_slice(pem.expose().as_bytes()).is_ok()) {
+        Some(pem) => Some(pem),
+        None => item.refuse(
+            "there is no private key in this file",
+            "expected PEM: -----BEGIN PRIVATE KEY-----, not encrypted",
+        ),
+    }
+}

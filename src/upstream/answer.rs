@@ -1,0 +1,102 @@
+//! What comes back: a head whose framing leaves no doubt, and a body that holds its connection until it is whole.
+//!
+//! An answer that two readers could cut differently is none (H16): it would be our client's connection that is then
+//! out of step. A body that breaks off is an error to the end, so that nobody takes it for whole (Q08).
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, Version, header};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::SendFault;
+use super::pool::Connection;
+
+/// Refuses framing that hyper puts up with: a length beside chunks, a length twice, a coding we would hide (RFC 9112 §6.3).
+pub(super) fn check(answer: &Response<Incoming>) -> Result<(), SendFault> {
+    if answer.version() == Version::HTTP_2 {
+        return Ok(()); // framed by frames; h2 compares them with the length that is told
+    }
+    let fault = |what: &str| Err(SendFault::Protocol(what.to_owned()));
+    match framing(answer.headers()) {
+        None => fault("its answer is framed in two ways at once"),
+        Some(()) => Ok(()),
+    }
+}
+
+fn framing(headers: &HeaderMap) -> Option<()> {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let (length, coding) = (lengths.next(), codings.next());
+    let once = lengths.next().is_none() && codings.next().is_none();
+    let plain = match (length, coding) {
+        (None, None) => true,
+        (Some(length), None) => length.as_bytes().iter().all(u8::is_ascii_digit),
+        (None, Some(coding)) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    };
+    (once && plain).then_some(())
+}
+
+/// The body of an answer; holds its connection until it has been read to its end.
+pub struct Reply {
+    body: Incoming,
+    whole: bool,
+    connection: Option<Connection>,
+    uploaded: Option<Arc<AtomicBool>>,
+}
+
+impl Reply {
+    pub(super) fn new(
+        body: Incoming,
+        connection: Connection,
+        uploaded: Option<Arc<AtomicBool>>,
+    ) -> Reply {
+        Reply {
+            body,
+            whole: false,
+            connection: Some(connection),
+            uploaded,
+        }
+    }
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.whole |= matches!(polled, Poll::Ready(None));
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Reply {
+    /// hyper drops a body of known length once that is reached, without asking for its end.
+    fn drop(&mut self) {
+        let whole = self.whole || self.body.is_end_stream();
+        let Some(connection) = self.connection.take().filter(|_| whole) else {
+            return; // dropped with its connection, which cancels what the upstream still does (S20)
+        };
+        match &self.uploaded {
+            Some(uploaded) if !uploaded.load(Ordering::Acquire) => connection.abandon(),
+            _ => connection.release(),
+        }
+    }
+}

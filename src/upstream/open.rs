@@ -1,0 +1,127 @@
+//! Having a connection: one that is kept, else a new one, all of it within `connect_timeout`.
+//!
+//! Waiting for room under `max_connections` counts as connecting: a request that gets no connection in that time is
+//! `upstream_unreachable`, so that a queue can't grow longer than clients are willing to wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
+
+use super::link::{Gauge, Link};
+use super::pool::shared::Shared;
+use super::pool::{Connection, Exclusive, Taken};
+use super::{ANSWER_HEAD_BYTES, Caller, SendFault, Upstream};
+use crate::config::model::HeaderCase;
+use crate::net::dial::{Protocol, Stream};
+
+/// How often an HTTP/2 upstream with requests on it is asked whether it is still there.
+const PING: Duration = Duration::from_secs(20);
+
+impl Upstream {
+    /// A connection: this client's own, a kept one, or a new one; always a new one when `fresh`.
+    pub(super) async fn connection(
+        &self,
+        caller: Caller<'_>,
+        fresh: bool,
+    ) -> Result<Connection, SendFault> {
+        if !fresh {
+            let kept = caller
+                .pins
+                .take(&self.pool)
+                .or_else(|| self.pool.take(caller.worker));
+            if let Some(connection) = kept {
+                return Ok(connection);
+            }
+        }
+        self.open(caller.worker, fresh).await
+    }
+
+    async fn open(&self, worker: usize, fresh: bool) -> Result<Connection, SendFault> {
+        let deadline = Instant::now() + self.settings.connect_timeout;
+        let busy = |_| {
+            SendFault::Unreachable("all connections it may have (max_connections) are busy".into())
+        };
+        // One opens and the others share it.
+        let _turn = match self.dialer.protocol() {
+            Protocol::Http1 => None,
+            Protocol::Http2 => Some(
+                timeout_at(deadline, self.pool.turn(worker))
+                    .await
+                    .map_err(|_| SendFault::Unreachable("connecting took too long".into()))?,
+            ),
+        };
+        let slot = match timeout_at(deadline, self.pool.wait(worker, fresh))
+            .await
+            .map_err(busy)?
+        {
+            Taken::Open(connection) => return Ok(connection),
+            Taken::Slot(slot) => slot,
+        };
+        let stream = self
+            .dialer
+            .dial(deadline)
+            .await
+            .map_err(|fault| SendFault::Unreachable(fault.to_string()))?;
+        let opened = match self.dialer.protocol() {
+            Protocol::Http1 => self.greet(stream, slot, worker).await,
+            Protocol::Http2 => self.greet_http2(stream, slot, worker).await,
+        };
+        opened.map_err(|error| SendFault::Protocol(error.to_string()))
+    }
+
+    async fn greet(
+        &self,
+        stream: Stream,
+        slot: Option<OwnedSemaphorePermit>,
+        worker: usize,
+    ) -> hyper::Result<Connection> {
+        let gauge = Arc::new(Gauge::default());
+        let (sender, connection) = http1::Builder::new()
+            .title_case_headers(self.settings.header_case == HeaderCase::Title)
+            .max_buf_size(ANSWER_HEAD_BYTES)
+            .max_header_size(ANSWER_HEAD_BYTES)
+            .handshake(TokioIo::new(Link::new(stream, gauge.clone(), slot)))
+            .await?;
+        // Its end is seen by whoever uses the sender.
+        let driver = tokio::spawn(async move {
+            let _ = connection.with_upgrades().await;
+        });
+        let opened = Exclusive {
+            sender,
+            gauge,
+            driver: driver.abort_handle(),
+        };
+        Ok(self.pool.exclusive(opened, worker))
+    }
+
+    async fn greet_http2(
+        &self,
+        stream: Stream,
+        slot: Option<OwnedSemaphorePermit>,
+        worker: usize,
+    ) -> hyper::Result<Connection> {
+        let link = Link::new(stream, Arc::default(), slot);
+        let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING)
+            .max_header_list_size(ANSWER_HEAD_BYTES as u32)
+            .handshake(TokioIo::new(link))
+            .await?;
+        let limit = Arc::new(AtomicUsize::default());
+        let shared = Shared::new(sender, limit.clone(), &self.pool);
+        tokio::spawn(async move {
+            let driven = std::future::poll_fn(|cx| {
+                let polled = std::pin::Pin::new(&mut connection).poll(cx);
+                limit.store(connection.current_max_send_streams(), Ordering::Relaxed);
+                polled
+            });
+            let _ = driven.await;
+        });
+        Ok(self.pool.share(shared, worker))
+    }
+}

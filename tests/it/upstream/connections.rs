@@ -1,0 +1,245 @@
+//! Connections that are kept, that turn out to be closed, that are the client's own, that can't be had.
+
+use std::sync::mpsc;
+
+use super::{Bare, Behind};
+use crate::support::{Answer, Connection, Recorded, Rig, Setup, get, post, request};
+
+/// Answers the first request of a connection; to the second it hangs up without a word, on the first `stale` connections.
+fn closing_the_second(stale: usize) -> impl Fn(&Recorded) -> Answer + Send + Sync + 'static {
+    let seen = std::sync::Mutex::new(std::collections::HashMap::new());
+    move |request| {
+        let mut seen = seen.lock().unwrap();
+        let count: &mut usize = seen.entry(request.connection).or_default();
+        *count += 1;
+        if *count > 1 && request.connection < stale {
+            Answer::raw("").closing()
+        } else {
+            Answer::ok()
+        }
+    }
+}
+
+#[test]
+fn a_connection_is_used_again() {
+    let rig = Rig::standard();
+    for _ in 0..5 {
+        rig.forwards(&get("/public"));
+        rig.forwards(&post("/public"));
+    }
+    assert_eq!(rig.upstream.connections(), 1);
+}
+
+#[test]
+fn s18_what_changes_nothing_is_sent_again_once_when_its_kept_connection_was_closed() {
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        let rig = Rig::standard();
+        rig.upstream.answer(closing_the_second(1));
+        rig.forwards(&get("/public"));
+        let answer = rig.send(&request(method, "/public/a"));
+        assert_eq!(answer.status, 200, "{method}");
+        let seen = rig.upstream.requests();
+        let connections: Vec<usize> = seen.iter().map(|request| request.connection).collect();
+        assert_eq!(connections, [0, 0, 1], "{method}");
+        assert_eq!(seen[1].line, seen[2].line);
+        assert_eq!(seen[1].headers, seen[2].headers);
+    }
+}
+
+#[test]
+fn s18_what_changes_something_is_never_sent_again() {
+    let with_body = get("/public/a").body("a body");
+    for doubtful in [
+        post("/public/a"),
+        request("POST", "/public/a"),
+        request("PUT", "/public/a"),
+        request("DELETE", "/public/a"),
+        with_body,
+    ] {
+        let rig = Rig::standard();
+        rig.upstream.answer(closing_the_second(1));
+        rig.forwards(&get("/public"));
+        let answer = rig.send(&doubtful);
+        assert_eq!(
+            (answer.status, answer.reason().as_str()),
+            (502, "upstream_protocol")
+        );
+        assert_eq!(rig.upstream.requests().len(), 2, "{doubtful:?}");
+    }
+}
+
+#[test]
+fn s18_a_new_connection_that_closes_is_not_tried_again() {
+    let rig = Rig::standard();
+    rig.upstream.answer(|_| Answer::raw("").closing());
+    let answer = rig.send(&get("/public"));
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (502, "upstream_protocol")
+    );
+    assert_eq!(rig.upstream.requests().len(), 1);
+}
+
+#[test]
+fn s18_an_answer_that_has_begun_is_never_asked_for_again() {
+    let rig = Rig::standard();
+    rig.forwards(&get("/public"));
+    rig.upstream
+        .answer(|_| Answer::raw("HTTP/1.1 200 O").closing());
+    let answer = rig.send(&get("/public/a"));
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (502, "upstream_protocol")
+    );
+    assert_eq!(rig.upstream.requests().len(), 2);
+}
+
+#[test]
+fn q07_nobody_there_is_unreachable() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let behind = Behind::start(&Setup::standard(), &format!("http://{closed}"));
+    let answer = get("/public").send(behind.gate.address);
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (502, "upstream_unreachable")
+    );
+}
+
+#[test]
+fn q07_silence_is_a_timeout() {
+    let rig = Setup::standard()
+        .upstream(r#"response_timeout = "200ms""#)
+        .start();
+    rig.upstream.answer(|_| Answer::raw("").silent());
+    let answer = rig.send(&get("/public"));
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (504, "upstream_timeout")
+    );
+    rig.upstream.answer(|_| Answer::ok());
+    assert_eq!(rig.forwards(&get("/public")).connection, 1);
+}
+
+#[test]
+fn waiting_for_room_ends_as_connecting_does() {
+    let rig = Setup::standard()
+        .upstream("max_connections = 1\nconnect_timeout = \"300ms\"")
+        .start();
+    rig.upstream.hold();
+    let mut first = Connection::open(rig.gate.address);
+    first.write(get("/public").bytes(rig.gate.address));
+    rig.upstream.wait_for(1);
+    let second = rig.send(&get("/public"));
+    assert_eq!(
+        (second.status, second.reason().as_str()),
+        (502, "upstream_unreachable")
+    );
+    rig.upstream.release();
+    assert_eq!(first.read("GET").status, 200);
+    rig.forwards(&get("/public"));
+    assert_eq!(rig.upstream.connections(), 1);
+}
+
+#[test]
+fn s21_a_connection_that_authenticates_serves_its_client_alone() {
+    for scheme in ["NTLM", "Negotiate", "Basic realm=\"x\", ntlm TlRMTVNT"] {
+        let rig = Rig::standard();
+        rig.upstream.answer(move |request| {
+            if request.header("authorization").is_none() && request.target() == "/public/ntlm" {
+                Answer::status(401, &[("www-authenticate", scheme)], "who?")
+            } else {
+                Answer::ok()
+            }
+        });
+        let mut jane = Connection::open(rig.gate.address);
+        assert_eq!(jane.exchange(&get("/public/ntlm")).status, 401);
+        let mut john = Connection::open(rig.gate.address);
+        assert_eq!(john.exchange(&get("/public/a")).status, 200);
+        let proof = get("/public/ntlm").header("Authorization", "NTLM TlRMTVNTUAAD");
+        assert_eq!(jane.exchange(&proof).status, 200);
+        assert_eq!(john.exchange(&get("/public/b")).status, 200);
+        assert_eq!(jane.exchange(&get("/public/c")).status, 200);
+        let seen = rig.upstream.requests();
+        let connections: Vec<usize> = seen.iter().map(|request| request.connection).collect();
+        assert_eq!(connections, [0, 1, 0, 1, 0], "{scheme}");
+    }
+}
+
+#[test]
+fn s21_a_pinned_connection_is_closed_with_its_client_s() {
+    let (ended, end) = mpsc::channel();
+    let bare = Bare::start(move |number, mut wire| {
+        wire.head();
+        wire.write("HTTP/1.1 401 No\r\nwww-authenticate: NTLM\r\ncontent-length: 0\r\n\r\n");
+        wire.rest();
+        ended.send(number).unwrap();
+    });
+    let behind = Behind::start(
+        &Setup::standard().upstream(r#"keepalive = "1h""#),
+        &bare.url(),
+    );
+    let mut client = Connection::open(behind.gate.address);
+    assert_eq!(client.exchange(&get("/public")).status, 401);
+    drop(client);
+    assert_eq!(end.recv_timeout(crate::support::PATIENCE), Ok(0));
+}
+
+#[test]
+fn s20_a_client_that_goes_takes_its_request_to_the_upstream_with_it() {
+    for waiting in ["for the head", "for the body"] {
+        let (ended, end) = mpsc::channel();
+        let bare = Bare::start(move |number, mut wire| {
+            wire.head();
+            if waiting == "for the body" {
+                wire.write("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nsome");
+            }
+            wire.rest();
+            ended.send(number).unwrap();
+        });
+        let behind = Behind::start(
+            &Setup::standard().upstream(r#"response_timeout = "none""#),
+            &bare.url(),
+        );
+        let mut client = super::Wire::open(behind.gate.address);
+        client.write("GET /public HTTP/1.1\r\nHost: a\r\n\r\n");
+        if waiting == "for the body" {
+            client.head();
+            client.take(4);
+        } else {
+            // The request is there once its connection is.
+            while bare.connections() == 0 {
+                std::thread::yield_now();
+            }
+        }
+        drop(client);
+        assert_eq!(
+            end.recv_timeout(crate::support::PATIENCE),
+            Ok(0),
+            "waiting {waiting}"
+        );
+    }
+}
+
+#[test]
+fn s20_a_client_that_goes_in_mid_upload_leaves_no_whole_request_behind() {
+    let (ended, end) = mpsc::channel();
+    let bare = Bare::start(move |_, mut wire| {
+        wire.head();
+        ended.send(wire.rest()).unwrap();
+    });
+    let behind = Behind::start(&Setup::standard(), &bare.url());
+    let mut client = super::Wire::open(behind.gate.address);
+    client.write(
+        "POST /public HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n",
+    );
+    while bare.connections() == 0 {
+        std::thread::yield_now();
+    }
+    drop(client);
+    let body = end.recv_timeout(crate::support::PATIENCE).unwrap();
+    let text = String::from_utf8_lossy(&body).into_owned();
+    assert!(!text.contains("0\r\n\r\n"), "{text:?}");
+}
