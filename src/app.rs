@@ -97,7 +97,6 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
     let (telemetry, exporter) = telling::begin(&config, &clock)?;
     let mut snapshot = Snapshot::build(config, workers, &clock, &|path| reading.read(path))?;
     let sockets = Sockets::bind(&server)?;
-
     let control = Builder::new_current_thread().enable_all().build()?;
     let readiness = Arc::new(Readiness::new());
     let hangups = {

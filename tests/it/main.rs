@@ -17,6 +17,7 @@ mod keys;
 mod paths;
 mod reload;
 mod rules;
+mod status;
 mod tidy;
 mod tokens;
 mod upstream;
