@@ -16,7 +16,7 @@ use http_body_util::Full;
 
 use crate::clock::Clock;
 use crate::net::conn::Arrival;
-use crate::policy::route::normalise_host;
+use crate::policy::route::{Host, normalise_host};
 use crate::ready::Readiness;
 use crate::reload::Status;
 use crate::snapshot::{Live, Snapshot};
@@ -126,13 +126,22 @@ fn typed(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
-/// Whether the one Host there is is a loopback one, or one that the configuration names.
+/// Whether the one host that is asked for is a loopback one, or one that the configuration names. Over HTTP/2 it is in
+/// `:authority`; where there are both, both count.
 fn is_known<B>(request: &http::Request<B>, admin: &Admin) -> bool {
     let mut lines = request.headers().get_all(header::HOST).iter();
-    let (Some(line), None) = (lines.next(), lines.next()) else {
+    let (line, None) = (lines.next(), lines.next()) else {
         return false;
     };
-    let Some(host) = line.to_str().ok().and_then(normalise_host) else {
+    let authority = request.uri().authority().map(|named| named.as_str());
+    let line = line.map(|line| line.to_str().unwrap_or(""));
+    let mut named = line.into_iter().chain(authority).peekable();
+    named.peek().is_some()
+        && named.all(|host| is_ours(host, &admin.live.load().config.server.hosts))
+}
+
+fn is_ours(host: &str, ours: &[Host]) -> bool {
+    let Some(host) = normalise_host(host) else {
         return false;
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -140,14 +149,7 @@ fn is_known<B>(request: &http::Request<B>, admin: &Admin) -> bool {
         || bare
             .parse::<std::net::IpAddr>()
             .is_ok_and(|ip| ip.is_loopback())
-        || admin
-            .live
-            .load()
-            .config
-            .server
-            .hosts
-            .iter()
-            .any(|known| known.matches(&host))
+        || ours.iter().any(|known| known.matches(&host))
 }
 
 /// Brings the metrics that are read rather than counted up to date.

@@ -20,11 +20,11 @@ use tokio::sync::{Notify, watch};
 use crate::admin::{self, Admin, Kind};
 use crate::clock::Clock;
 use crate::config::model::{Limits, Server};
-use crate::drain::{Drain, Phase, Watch};
+use crate::drain::{Drain, Phase, Signals, Watch};
 use crate::export::Exporter;
 use crate::gate::{self, Gate};
 use crate::net::conn;
-use crate::net::listen::{Acceptor, Bound};
+use crate::net::listen::{Accepted, Acceptor, Bound};
 use crate::net::room::Room;
 use crate::net::wire::{FinalAnswer, WireLimits};
 use crate::ready::Readiness;
@@ -214,33 +214,37 @@ fn run_worker(
 }
 
 /// The gate's accept loop on one worker.
-async fn accept(gate: Arc<Gate>, shared: Arc<Reach>, acceptor: Acceptor, mut watch: Watch) {
+async fn accept(gate: Arc<Gate>, shared: Arc<Reach>, acceptor: Acceptor, watch: Watch) {
     let telemetry = shared.telemetry.clone();
     let answer: FinalAnswer = Arc::new(move |reason| gate::final_answer(&telemetry, reason));
-    loop {
-        let accepted = tokio::select! {
-            accepted = acceptor.accept() => accepted,
-            () = watch.reached(Phase::Closed) => return,
-        };
-        let (gate, drain, answer) = (gate.clone(), watch.clone(), answer.clone());
-        let limits = wire_limits(&gate.live.load().config.limits);
+    let mut closed = watch.clone();
+    let serve = |accepted: Accepted| {
+        let (gate, watch, answer) = (gate.clone(), watch.clone(), answer.clone());
+        let snapshot = gate.live.load();
+        let limits = wire_limits(&snapshot.config.limits);
+        let security = (snapshot.certificates.as_ref()).map(|certificates| certificates.config());
         let open = Open::count(&shared.telemetry, gate::LISTENER);
         tokio::spawn(async move {
             let (_open, _room) = (open, accepted.room);
-            let line = gate::Line::default();
-            let service = |arrival| gate::serve(&gate, &line, arrival);
-            conn::serve(
-                accepted.socket,
-                accepted.client,
-                limits,
-                answer,
-                drain.clone(),
-                service,
-            )
-            .await;
+            let line = Arc::new(gate::Line::default());
+            let serving = line.clone();
+            let service = move |arrival| {
+                let (gate, line) = (gate.clone(), serving.clone());
+                async move { gate::serve(&gate, &line, arrival).await }
+            };
+            let (socket, client, drain) = (accepted.socket, accepted.client, watch.clone());
+            conn::serve_any(socket, client, security, limits, answer, watch, service).await;
             line.tunnel(drain).await;
         });
+    };
+    loop {
+        tokio::select! {
+            accepted = acceptor.accept() => serve(accepted),
+            () = closed.reached(Phase::Closed) => break,
+        }
     }
+    // Whom the kernel has already told that they are connected.
+    acceptor.last().into_iter().for_each(serve);
 }
 
 fn wire_limits(limits: &Limits) -> WireLimits {
@@ -248,6 +252,7 @@ fn wire_limits(limits: &Limits) -> WireLimits {
         header_bytes: limits.header_bytes,
         header_timeout: limits.header_timeout,
         idle_timeout: limits.idle_timeout,
+        stall_timeout: limits.body_timeout,
     }
 }
 
@@ -290,9 +295,10 @@ async fn run_control(
     tokio::spawn(telling::watch_rates(shared.telemetry.clone()));
     tokio::spawn(exporter.clone().run());
     let reloading = tokio::spawn(reloading);
+    let mut signals = Signals::new();
     tokio::select! {
         () = stop.notified() => {}
-        () = signalled() => {}
+        () = signals.next() => {}
     }
     reloading.abort();
     let server = shared.live.load().config.server.clone();
@@ -304,29 +310,16 @@ async fn run_control(
         drain.enter(Phase::Closed);
         drain.wait().await;
     };
-    if tokio::time::timeout(server.drain_timeout.max(server.drain_delay), finish)
-        .await
-        .is_err()
-    {
-        tracing::warn!("requests were still in flight when the time to drain was over");
+    tokio::select! {
+        () = finish => {}
+        () = tokio::time::sleep(server.drain_timeout.max(server.drain_delay)) => {
+            tracing::warn!("requests were still in flight when the time to drain was over");
+        }
+        () = stop.notified() => tracing::warn!("told twice to stop: draining is cut short"),
+        () = signals.next() => tracing::warn!("told twice to stop: draining is cut short"),
     }
     exporter.finish().await;
     tracing::info!("stopped");
-}
-
-/// Waits for SIGTERM or SIGINT.
-async fn signalled() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        tracing::warn!("signals can't be heard here");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
 }
 
 /// Admin stays up while the gate drains, so that readiness can be seen to fail.

@@ -3,6 +3,7 @@
 //! Serving → closing (still accepting; every answer says `Connection: close`) → closed (listeners shut, idle connections
 //! closed, requests in flight finish). The order is `app`'s; this only spreads the word.
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 /// How far the process is on its way out.
@@ -74,5 +75,32 @@ impl Watch {
     pub async fn reached(&mut self, phase: Phase) {
         // An error means that the sender is gone, and the process with it.
         let _ = self.phase.wait_for(|now| *now >= phase).await;
+    }
+}
+
+/// SIGTERM and SIGINT, from when this is made: each asks the process to go away.
+pub struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    /// Hears them from now on.
+    #[allow(clippy::new_without_default)] // it changes what the process does with them
+    pub fn new() -> Signals {
+        let heard = |kind| signal(kind).ok();
+        let both = heard(SignalKind::terminate()).zip(heard(SignalKind::interrupt()));
+        if both.is_none() {
+            tracing::warn!("signals can't be heard here");
+        }
+        Signals(both)
+    }
+
+    /// Waits for the next of them.
+    pub async fn next(&mut self) {
+        let Some((terminate, interrupt)) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }

@@ -12,12 +12,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, Version, header};
 use http_body::Body as _;
+use hyper::body::Incoming;
 
 use crate::clock::Clock;
 use crate::http::{browser, forwarded, problem, trace};
+use crate::identity::ClientCertificate;
 use crate::net::conn::Arrival;
+use crate::net::tls::Secured;
 use crate::policy::permit::{Head, Permit};
 use crate::policy::{Admission, admit};
 use crate::reason::Reason;
@@ -29,6 +32,8 @@ pub use upgrade::Line;
 
 /// The label of this front in metrics and logs.
 pub const LISTENER: &str = "gate";
+
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// What a worker's connections share.
 pub struct Gate {
@@ -42,6 +47,44 @@ pub struct Gate {
     pub worker: usize,
 }
 
+/// What the connection has shown of a request beside its head.
+struct Seen<'a> {
+    /// The connection.
+    line: &'a Line,
+    /// Whether its target had a `#`.
+    fragment: bool,
+    /// Whether a body follows.
+    has_body: bool,
+    /// `http` or `https`.
+    scheme: &'static str,
+    /// The client's certificate, verified.
+    certificate: Option<&'a ClientCertificate>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(line: &'a Line, fragment: bool, tls: Option<&'a Secured>, body: &Incoming) -> Seen<'a> {
+        Seen {
+            line,
+            fragment,
+            has_body: !body.is_end_stream(),
+            scheme: tls.map_or("http", |_| "https"),
+            certificate: tls.and_then(|tls| tls.certificate.as_ref()),
+        }
+    }
+}
+
+/// Over HTTP/2 the host is in `:authority`, and a `Host` need not be there (RFC 9113 §8.3.1). One that says something else
+/// stays, and is refused with the head.
+fn name_host(parts: &mut Parts) {
+    let authority = parts.uri.authority();
+    let Some(authority) = authority.filter(|_| !parts.headers.contains_key(header::HOST)) else {
+        return;
+    };
+    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+        parts.headers.insert(header::HOST, host);
+    }
+}
+
 /// Serves one request that came over `line`. Never fails: whatever goes wrong is an answer.
 pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answer> {
     let snapshot = gate.live.load();
@@ -49,10 +92,16 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
         request,
         fragment,
         client,
+        tls,
         tally,
         closing,
     } = arrival;
     let (mut parts, body) = request.into_parts();
+    let multiplexed = parts.version >= Version::HTTP_2;
+    if multiplexed {
+        name_host(&mut parts);
+    }
+    let seen = Seen::of(line, fragment, tls.as_deref(), &body);
     let request_id = forwarded::request_id(&mut parts.headers);
     let mut exchange = Exchange::begin(
         &gate.telemetry,
@@ -62,16 +111,16 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
         parts.method.clone(),
         parts.uri.clone(),
     );
+    exchange.scheme = seen.scheme;
     exchange.trace = Some(trace::read(&parts.headers, gate.telemetry.traces.begun()));
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
-    let has_body = !body.is_end_stream();
 
-    let answered = match decide(gate, &snapshot, &parts, fragment, has_body, &mut exchange).await {
+    let answered = match decide(gate, &snapshot, &parts, &seen, &mut exchange).await {
         Ok(permit) if permit.is_preflight() && cors.answers_preflights() => {
             Ok(cors.preflight(&parts))
         }
-        Ok(permit) => forward::forward(gate, line, &snapshot, permit, parts, body, &mut exchange)
+        Ok(permit) => forward::forward(gate, &snapshot, permit, &seen, parts, body, &mut exchange)
             .await
             .map(|mut answer| {
                 cors.replace(answer.headers_mut());
@@ -81,14 +130,14 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     };
     let mut response = answered.unwrap_or_else(|refusal| {
         exchange.reason = Some(refusal.reason);
-        let mut response = refuse(&refusal, &exchange.request_id, page, has_body);
+        let mut response = refuse(&refusal, &exchange.request_id, page, seen.has_body);
         cors.expose_refusal(response.headers_mut());
         response
     });
-    if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if multiplexed {
+        response.headers_mut().remove(header::CONNECTION); // RFC 9113 §8.2.2
+    } else if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(header::CONNECTION, CLOSE);
     }
     exchange.status = response.status().as_u16();
     response.map(|content| Answer::new(content, exchange, tally, line))
@@ -99,8 +148,7 @@ async fn decide<'s>(
     gate: &Gate,
     snapshot: &'s Snapshot,
     parts: &Parts,
-    fragment: bool,
-    has_body: bool,
+    seen: &Seen<'_>,
     exchange: &mut Exchange,
 ) -> Result<Permit<'s>, Refusal> {
     let head = Head {
@@ -108,9 +156,10 @@ async fn decide<'s>(
         uri: &parts.uri,
         version: parts.version,
         headers: &parts.headers,
-        fragment,
-        has_body,
-        scheme: "http",
+        fragment: seen.fragment,
+        has_body: seen.has_body,
+        scheme: seen.scheme,
+        certificate: seen.certificate,
     };
     let mut refreshed = false;
     loop {
@@ -153,9 +202,7 @@ fn refuse(
 ) -> Response<body::Content> {
     let mut response = problem::answer(refusal, request_id, page).map(body::Content::Whole);
     if has_body || matches!(refusal.reason, Reason::BadRequest) {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(header::CONNECTION, CLOSE);
     }
     response
 }

@@ -55,7 +55,7 @@ pub enum Part {
     Text(String),
     /// A claim's value.
     Claim(ClaimName),
-    /// Something the sidecar knows: `@pool`, `@kind`, `@route`.
+    /// Something the sidecar knows: `@pool`, `@kind`, `@route`, `@tls.subject`, `@tls.san`.
     Fact(Fact),
 }
 
@@ -68,6 +68,43 @@ pub enum Fact {
     Kind,
     /// The name of the route.
     Route,
+    /// The subject of the client's certificate (RFC 4514).
+    TlsSubject,
+    /// The alternative names of the client's certificate: a list.
+    TlsSan,
+}
+
+/// What a client's certificate says of it, once the handshake has verified it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// Its subject (RFC 4514).
+    pub subject: String,
+    /// Its alternative names: URIs as they stand, host names in lower case, mail and IP addresses.
+    pub san: Vec<String>,
+}
+
+/// Who a request speaks for: what identity headers are made from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Proof<'a> {
+    /// The principal of a verified token.
+    pub principal: Option<&'a Principal>,
+    /// The client's certificate.
+    pub certificate: Option<&'a ClientCertificate>,
+}
+
+impl<'a> From<&'a Arc<Principal>> for Proof<'a> {
+    fn from(principal: &'a Arc<Principal>) -> Proof<'a> {
+        Proof::from(&**principal)
+    }
+}
+
+impl<'a> From<&'a Principal> for Proof<'a> {
+    fn from(principal: &'a Principal) -> Proof<'a> {
+        Proof {
+            principal: Some(principal),
+            certificate: None,
+        }
+    }
 }
 
 /// How a list becomes text.
@@ -97,20 +134,29 @@ impl Plan {
             false => Err("expected punctuation or blanks in ASCII, without `%`".to_owned()),
         }
     }
+
+    /// Whether a header depends on the client's certificate.
+    pub fn tells_of_certificate(&self) -> bool {
+        let templates = self.headers.iter().flat_map(|header| &header.alternatives);
+        templates
+            .flat_map(|template| &template.0)
+            .any(|part| matches!(part, Part::Fact(Fact::TlsSubject | Fact::TlsSan)))
+    }
 }
 
-/// What a plan gives for a principal: name and encoded value, in order. A required header without a value is
-/// `claim_mismatch`. Without a principal (public routes) there is nothing to render.
-pub fn render(
+/// What a plan gives for who is proved: name and encoded value, in order. A required header without a value is
+/// `claim_mismatch`. Without any proof (public routes) there is nothing to render.
+pub fn render<'a>(
     plan: &Plan,
-    principal: &Principal,
+    proof: impl Into<Proof<'a>>,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
+    let proof = proof.into();
     let mut rendered = Vec::with_capacity(plan.headers.len());
     for header in &plan.headers {
         let lines = header
             .alternatives
             .iter()
-            .find_map(|template| template.fill(plan, header.list, principal));
+            .find_map(|template| template.fill(plan, header.list, proof));
         match lines {
             Some(lines) => {
                 rendered.extend(lines.into_iter().map(|line| (header.name.clone(), line)));
@@ -127,36 +173,46 @@ const INCOMPLETE: Refusal = Refusal::new(
     "the token lacks a claim that the service behind this route needs",
 );
 
-/// Whether every required header of `plan` has a value for `principal`: asked by the policy, before anything is forwarded.
-pub fn check(plan: &Arc<Plan>, principal: &Principal) -> Result<(), Refusal> {
+/// Whether every required header of `plan` has a value for who is proved: asked by the policy, before anything is forwarded.
+pub fn check<'a>(plan: &Arc<Plan>, proof: impl Into<Proof<'a>>) -> Result<(), Refusal> {
+    let proof = proof.into();
     let known = || {
-        let rendered = principal.rendered.get();
+        let rendered = memory(plan, proof).and_then(Rendered::get);
         rendered.is_some_and(|(known, _)| Arc::ptr_eq(known, plan))
     };
     match plan.headers.iter().any(|header| header.required) && !known() {
-        true => render(plan, principal).map(drop),
+        true => render(plan, proof).map(drop),
         false => Ok(()),
     }
 }
 
-/// Sets the identity headers of `principal`, from its own memory of them when `plan` is the one it was rendered with.
-/// Refused, it leaves `headers` as they were.
-pub fn apply(
+/// Sets the identity headers of who is proved, from the principal's own memory of them when `plan` is the one it was
+/// rendered with. Refused, it leaves `headers` as they were.
+pub fn apply<'a>(
     plan: &Arc<Plan>,
-    principal: &Principal,
+    proof: impl Into<Proof<'a>>,
     headers: &mut HeaderMap,
 ) -> Result<(), Refusal> {
-    match principal.rendered.get() {
-        Some((known, rendered)) if Arc::ptr_eq(known, plan) => set(rendered, headers),
-        Some(_) => set(&render(plan, principal)?, headers),
-        None => {
-            let rendered = render(plan, principal)?;
+    let proof = proof.into();
+    let memory = memory(plan, proof);
+    match memory.map(|memory| (memory, memory.get())) {
+        Some((_, Some((known, rendered)))) if Arc::ptr_eq(known, plan) => set(rendered, headers),
+        Some((memory, None)) => {
+            let rendered = render(plan, proof)?;
             set(&rendered, headers);
             // Another request of this principal may have been first: then its plan is the one remembered.
-            let _ = principal.rendered.set((Arc::clone(plan), rendered));
+            let _ = memory.set((Arc::clone(plan), rendered));
         }
+        _ => set(&render(plan, proof)?, headers),
     }
     Ok(())
+}
+
+/// Where the headers of a principal are remembered. What a certificate says is never put there: the same token may come
+/// over another connection.
+fn memory<'a>(plan: &Plan, proof: Proof<'a>) -> Option<&'a Rendered> {
+    let principal = proof.principal?;
+    (proof.certificate.is_none() || !plan.tells_of_certificate()).then_some(&principal.rendered)
 }
 
 /// The first line of a name replaces whatever stands there, further ones are added to it.

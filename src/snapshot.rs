@@ -19,6 +19,7 @@ use crate::config::model::{Config, JwksSource};
 use crate::fetch::Fetcher;
 use crate::identity::Reserved;
 use crate::net::client_tls::TlsFault;
+use crate::net::tls::{CertificateFault, Certificates};
 use crate::policy::permit::Policy;
 use crate::pool::keyring::{KeyRing, KeyRings};
 use crate::pool::refresh::PoolTask;
@@ -39,6 +40,8 @@ pub struct Snapshot {
     pub cache: Arc<TokenCache>,
     /// Headers no client may send.
     pub reserved: Reserved,
+    /// The gate's certificates, where it speaks TLS.
+    pub certificates: Option<Arc<Certificates>>,
     /// The upstreams, by the configuration's index.
     pub upstreams: Vec<Arc<Upstream>>,
     refreshing: Vec<Refreshing>,
@@ -80,6 +83,9 @@ pub enum BuildFault {
     /// Its routes collide; `check` tells which.
     #[error("two routes can't be told apart")]
     Routes,
+    /// The gate can't speak TLS.
+    #[error("[server] tls: {0}")]
+    Certificates(#[from] CertificateFault),
     /// An upstream's TLS can't be set up.
     #[error("upstream {0}: {1}")]
     Upstream(String, TlsFault),
@@ -124,11 +130,13 @@ impl Snapshot {
         logs::filter(&config.telemetry).map_err(BuildFault::Telemetry)?;
         let policy = compile::policy(&config).map_err(|_| BuildFault::Routes)?;
         let (rings, refreshing) = keys(&config, old, clock, read)?;
+        let certificates = certificates(&config, old, clock, read)?;
         let plans = config.routes.iter().chain(&policy.unrouted);
         let plans = plans.map(|route| &*route.headers);
         Ok(Snapshot {
             reserved: Reserved::new(plans, &config.identity.remove),
             policy,
+            certificates,
             keys: KeyRings::new(rings, clock.clone()),
             cache: cache(&config, old),
             upstreams: upstreams(&config, old, workers)?,
@@ -153,6 +161,23 @@ impl Snapshot {
                 *refreshing = Refreshing::Running(Arc::new(task));
             }
         }
+    }
+}
+
+/// What the gate speaks TLS with; the same as before where nothing has changed.
+fn certificates(
+    config: &Config,
+    old: Option<&Snapshot>,
+    clock: &Clock,
+    read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
+) -> Result<Option<Arc<Certificates>>, CertificateFault> {
+    let known = old.and_then(|old| old.certificates.as_ref());
+    let Some(tls) = &config.server.tls else {
+        return Ok(None);
+    };
+    match known {
+        Some(known) => known.renew(tls, read, clock.now()).map(Some),
+        None => Certificates::load(tls, read).map(Arc::new).map(Some),
     }
 }
 
@@ -219,8 +244,10 @@ fn upstreams(
 ) -> Result<Vec<Arc<Upstream>>, BuildFault> {
     let before = old.map_or(&[][..], |old| &old.upstreams);
     let upstreams = config.upstreams.iter().map(|settings| {
-        let mut before = before.iter();
-        match before.find(|known| Arc::ptr_eq(known.settings(), settings)) {
+        let known = before
+            .iter()
+            .find(|known| Arc::ptr_eq(known.settings(), settings));
+        match known {
             Some(known) => Ok(known.clone()),
             None => Upstream::new(settings.clone(), workers)
                 .map(Arc::new)

@@ -218,11 +218,7 @@ pub async fn send(
     loop {
         let mut connection = upstream.connection(caller, fresh).await?;
         let again = connection.reused.then(|| copy(&request)).flatten();
-        let mut alarm = Alarm::default();
-        if let Some(limit) = limit {
-            alarm.set(limit);
-        }
-        match exchange(&mut connection, request, alarm).await {
+        match exchange(&mut connection, request, limit).await {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !switches => {
                 return Err(SendFault::Protocol(
                     "it switched protocols unasked".to_owned(),
@@ -276,23 +272,29 @@ enum Failed {
 async fn exchange(
     connection: &mut Connection,
     request: Request<RequestBody>,
-    alarm: Alarm,
+    limit: Option<Duration>,
 ) -> Result<Response<Incoming>, Failed> {
     match &mut connection.via {
         Via::Http1(exclusive) => {
             exclusive.gauge.start();
+            exclusive.alarm.set_or_clear(limit);
             let answer = exclusive.sender.try_send_request(request);
-            let answer = within(alarm, answer, || !exclusive.gauge.has_begun()).await;
+            let silent = || !exclusive.gauge.has_begun();
+            let answer = within(&mut exclusive.alarm, answer, silent).await;
             exclusive.gauge.stop();
             answer
         }
         // What the upstream refused to read (REFUSED_STREAM, GOAWAY) is told as any other failure.
-        Via::Http2(stream) => within(alarm, stream.sender.try_send_request(request), || true).await,
+        Via::Http2(stream) => {
+            let mut alarm = Alarm::default();
+            alarm.set_or_clear(limit);
+            within(&mut alarm, stream.sender.try_send_request(request), || true).await
+        }
     }
 }
 
 async fn within(
-    mut alarm: Alarm,
+    alarm: &mut Alarm,
     answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
     silent: impl Fn() -> bool,
 ) -> Result<Response<Incoming>, Failed> {

@@ -123,6 +123,7 @@ fn routes(snapshot: &Snapshot, counts: &BTreeMap<String, RouteCounts>) -> Value 
             Access::Authenticated => "authenticated",
             Access::Public => "public",
             Access::Optional => "optional",
+            Access::Certificate => "certificate",
         };
         let mode = match route.mode {
             Mode::Enforce => "enforce",

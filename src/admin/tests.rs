@@ -82,6 +82,14 @@ fn x15_only_a_loopback_host_or_one_of_ours_is_answered() {
     }
     assert!(!host(&[]));
     assert!(!host(&["localhost", "localhost"]));
+    // As HTTP/2 names it, and as an absolute target does.
+    let named = |authority: &str| Request::get(format!("http://{authority}/status"));
+    let asked = |request: http::request::Builder| is_known(&request.body(()).unwrap(), &admin());
+    assert!(asked(named("localhost:9090")));
+    assert!(!asked(named("evil.example.com")));
+    assert!(!asked(
+        named("evil.example.com").header("host", "localhost")
+    ));
 }
 
 #[test]

@@ -12,8 +12,7 @@ use crate::clock::Clock;
 use crate::config::model::{self, Config, Purpose};
 use crate::export::Exporter;
 use crate::fetch::Fetcher;
-use crate::policy::learn::Lessons;
-use crate::policy::route::Access;
+use crate::policy::learn::{self, Lessons};
 use crate::reload::Reach;
 use crate::telemetry::{Metrics, Telemetry, rates};
 
@@ -34,15 +33,10 @@ pub(super) fn begin(
     Ok((telemetry, exporter))
 }
 
-/// What `learn` needs: routes that are open, or have a host, an upstream or a prefix of their own, are left as they are.
+/// What `learn` needs.
 fn lessons(config: &Config) -> Option<Mutex<Lessons>> {
-    let kept = config.routes.iter().filter(|route| {
-        route.access != Access::Authenticated
-            || route.upstream != 0
-            || route.pattern.host.is_some()
-            || route.strip_prefix.is_some()
-            || route.add_prefix.is_some()
-    });
+    let kept = config.routes.iter();
+    let kept = kept.filter(|route| learn::is_kept(route, &config.catch_all));
     let kept = kept.map(|route| route.name.to_string());
     (config.purpose == Purpose::Learn).then(|| Mutex::new(Lessons::new(kept)))
 }

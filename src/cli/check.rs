@@ -108,6 +108,9 @@ fn row(config: &Config, route: &Route) -> [String; 5] {
 /// What a route asks for beside a good token.
 fn requires(config: &Config, route: &Route) -> String {
     let mut asks = Vec::new();
+    if let Some(names) = &route.client_cert {
+        asks.push(format!("certificate {}", names.join(" | ")));
+    }
     if let Some(pools) = &route.pools {
         let names: Vec<&str> = (pools.iter())
             .map(|pool| &*config.pools[*pool].trust.name)

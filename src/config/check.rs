@@ -44,6 +44,10 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         globals: &globals,
         paths,
         any_host: server.hosts.is_empty(),
+        client_certificates: server
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.client_ca_file.is_some()),
     };
     let routes = routes::routes(routes, &defaults, &around);
     let catch_all = routes::catch_all(&around, at)?;

@@ -113,10 +113,34 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// After SIGTERM: not ready, still accepting.
     pub drain_delay: Duration,
+    /// TLS on the gate.
+    pub tls: Option<Tls>,
     /// From SIGTERM to the hard stop.
     pub drain_timeout: Duration,
     /// 0: as many as the CPUs this container may use.
     pub workers: usize,
+}
+
+/// `[server] tls`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate and its chain, in PEM.
+    pub cert_file: PathBuf,
+    /// Its private key, in PEM.
+    pub key_file: PathBuf,
+    /// Whose client certificates are believed.
+    pub client_ca_file: Option<PathBuf>,
+    /// Whether a client must show one.
+    pub client_auth: ClientAuth,
+}
+
+/// `client_auth`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// Who shows none is not spoken to.
+    Required,
+    /// It is for the routes to ask.
+    Optional,
 }
 
 /// `[server.limits]`

@@ -7,15 +7,11 @@ use crate::config::raw::item::Item;
 use crate::config::raw::{Entry, Span};
 
 /// Table, key or value, and what it is.
-const UNAVAILABLE: [(&str, &str, &str); 8] = [
+const UNAVAILABLE: [(&str, &str, &str); 4] = [
     ("", "credentials", "`[credentials]`"),
     ("", "outbound", "`[outbound]`"),
     ("", "login", "`[login]`"),
-    ("server", "tls", "TLS on the gate (`[server] tls`)"),
     ("routes.*", "login = true", "browser sign-in (`login`)"),
-    ("routes.*", "client_cert", "`client_cert`"),
-    ("routes.*", "certificate", "`access = \"certificate\"`"),
-    ("identity.headers", "@tls.", "an `@tls` fact"),
 ];
 
 /// The fault of a key that is known to the contract and to nothing else.

@@ -13,15 +13,16 @@ use http::{
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
-use super::Gate;
 use super::body::Content;
-use super::upgrade::{self, Asked, Line};
+use super::upgrade::{self, Asked};
+use super::{Gate, Seen};
 use crate::config::model::{Authorization, HostHeader};
 use crate::http::websocket::Handshake;
 use crate::http::{forwarded, hop};
-use crate::identity;
+use crate::identity::{self, Proof};
 use crate::net::body::{BodyCause, RequestBody};
 use crate::policy::permit::Permit;
+use crate::policy::route::Access;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::snapshot::Snapshot;
@@ -35,9 +36,9 @@ const AUDIT: HeaderName = HeaderName::from_static("x-portcullis-audit");
 /// Forwards one permitted request.
 pub(super) async fn forward(
     gate: &Gate,
-    line: &Line,
     snapshot: &Snapshot,
     permit: Permit<'_>,
+    seen: &Seen<'_>,
     mut parts: Parts,
     body: Incoming,
     exchange: &mut Exchange,
@@ -53,14 +54,15 @@ pub(super) async fn forward(
     let upstream = &snapshot.upstreams[permit.route().upstream];
     let target = target(&permit, &parts.uri, snapshot.config.identity.authorization)?;
     let wishes = Wishes::of(&mut parts, &body, upstream);
-    rewrite(snapshot, &permit, &mut parts.headers, exchange)?;
+    rewrite(snapshot, &permit, seen, &mut parts.headers, exchange)?;
     let asked = wishes.repeat(&mut parts.headers);
     if let Some(length) = length {
         parts
             .headers
             .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let ours = parts.headers.get(header::HOST).cloned();
+    let rewrites_location = upstream.settings().host_header == HostHeader::Upstream;
+    let ours = rewrites_location.then(|| ours(&parts.headers)).flatten();
     parts.uri = Uri::from(target);
     parts.version = Version::HTTP_11;
 
@@ -70,7 +72,7 @@ pub(super) async fn forward(
         upstream,
         Caller {
             worker: gate.worker,
-            pins: &line.pins,
+            pins: &seen.line.pins,
         },
         &permit,
         Request::from_parts(parts, body),
@@ -88,8 +90,8 @@ pub(super) async fn forward(
         return Ok(answer.map(|_| Content::Tunnel(Box::new(tunnel))));
     }
     hop::strip(answer.headers_mut());
-    if upstream.settings().host_header == HostHeader::Upstream {
-        point_back(answer.headers_mut(), upstream, ours.as_ref());
+    if rewrites_location {
+        point_back(answer.headers_mut(), upstream, ours.as_deref());
     }
     Ok(answer.map(Content::Upstream))
 }
@@ -192,6 +194,7 @@ fn target(
 fn rewrite(
     snapshot: &Snapshot,
     permit: &Permit<'_>,
+    seen: &Seen<'_>,
     headers: &mut HeaderMap,
     exchange: &mut Exchange,
 ) -> Result<(), Refusal> {
@@ -209,6 +212,7 @@ fn rewrite(
             .any(|network| network.contains(&peer))
     });
     hop::strip(headers);
+    join_cookies(headers);
     headers.remove(header::EXPECT); // answered here: 100 goes out when the upstream begins to read
     identity::strip(&snapshot.reserved, headers, permit.overrides());
     if let (Some(place), Authorization::Strip) = (permit.place(), config.identity.authorization) {
@@ -222,7 +226,7 @@ fn rewrite(
         &forwarded::Origin {
             peer,
             trusted,
-            scheme: "http",
+            scheme: seen.scheme,
             host: &host,
         },
         headers,
@@ -231,9 +235,15 @@ fn rewrite(
     if let Some(trace) = &exchange.trace {
         trace.apply(headers);
     }
-    if let Some(principal) = permit.principal() {
+    let proof = Proof {
+        principal: permit.principal().map(|principal| &**principal),
+        certificate: seen.certificate,
+    };
+    let by_certificate =
+        permit.route().access == Access::Certificate && proof.certificate.is_some();
+    if proof.principal.is_some() || by_certificate {
         // A required header that has no value was refused by the policy; in audit none is set.
-        let applied = identity::apply(&permit.route().headers, principal, headers);
+        let applied = identity::apply(&permit.route().headers, proof, headers);
         if permit.audit().is_none() {
             applied?;
         }
@@ -245,6 +255,23 @@ fn rewrite(
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Over HTTP/2 a client may split its cookies into many lines; HTTP/1.1 has one (RFC 9113 §8.2.3, threat H14).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(header::COOKIE).iter();
+    let (Some(first), Some(second)) = (lines.next(), lines.next()) else {
+        return;
+    };
+    let mut joined = first.as_bytes().to_vec();
+    for line in std::iter::once(second).chain(lines) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(line.as_bytes());
+    }
+    // Header values joined by "; " are a header value.
+    if let Ok(joined) = HeaderValue::from_bytes(&joined) {
+        headers.insert(header::COOKIE, joined);
+    }
+}
 
 /// What a client is told of a failed exchange; the cause is for the log.
 fn refusal(upstream: &Upstream, fault: &SendFault) -> Refusal {
@@ -276,21 +303,25 @@ fn refusal(upstream: &Upstream, fault: &SendFault) -> Refusal {
     refusal
 }
 
+/// What this request calls us, as an origin: from the headers that the upstream gets, so that a trusted proxy has its say.
+fn ours(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let scheme = text(forwarded::PROTO).filter(|scheme| matches!(*scheme, "http" | "https"))?;
+    Some(format!("{scheme}://{}", text(header::HOST)?))
+}
+
 /// `host_header = "upstream"`: a redirect to the upstream's own address is turned into one to ours.
-fn point_back(headers: &mut HeaderMap, upstream: &Upstream, ours: Option<&HeaderValue>) {
+fn point_back(headers: &mut HeaderMap, upstream: &Upstream, ours: Option<&str>) {
     let Some(location) = headers
         .get(header::LOCATION)
         .and_then(|value| value.to_str().ok())
     else {
         return;
     };
-    let Some(ours) = ours.and_then(|host| host.to_str().ok()) else {
+    let (Some(ours), Some(rest)) = (ours, upstream.strip_origin(location)) else {
         return;
     };
-    let Some(rest) = upstream.strip_origin(location) else {
-        return;
-    };
-    if let Ok(value) = HeaderValue::from_str(&format!("http://{ours}{rest}")) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{ours}{rest}")) {
         headers.insert(header::LOCATION, value);
     }
 }

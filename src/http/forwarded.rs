@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::{fold, random};
 
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// How the client was connected: `http` or `https`.
+pub const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

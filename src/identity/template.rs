@@ -6,7 +6,7 @@ use http::HeaderValue;
 use serde_json::Value;
 
 use super::encode::{Encoder, Separator};
-use super::{Fact, ListStyle, Part, Plan, Template};
+use super::{Fact, ListStyle, Part, Plan, Proof, Template};
 use crate::token::Principal;
 use crate::token::claims::ClaimName;
 
@@ -49,10 +49,10 @@ impl Template {
         &self,
         plan: &Plan,
         list: ListStyle,
-        principal: &Principal,
+        proof: Proof<'_>,
     ) -> Option<Vec<HeaderValue>> {
-        if let ([Part::Claim(name)], ListStyle::Repeat) = (&*self.0, list)
-            && let Value::Array(items) = principal.claims.find(name)?
+        if let ([part], ListStyle::Repeat) = (&*self.0, list)
+            && let Some(items) = items(part, proof)
         {
             let lines: Vec<HeaderValue> = items.iter().filter_map(fill_line).collect();
             return (!lines.is_empty()).then_some(lines);
@@ -61,16 +61,60 @@ impl Template {
         for part in &self.0 {
             match part {
                 Part::Text(text) => line.push(text, Separator::NONE),
-                Part::Fact(Fact::Pool) => line.push(&principal.pool.name, Separator::NONE),
-                Part::Fact(Fact::Kind) => line.push(kind(principal), Separator::NONE),
-                Part::Fact(Fact::Route) => line.push(&plan.route, Separator::NONE),
+                Part::Fact(fact) => push_fact(&mut line, *fact, plan, list, proof).then_some(())?,
                 Part::Claim(name) => {
-                    push_claim(&mut line, name, plan, list, principal).then_some(())?;
+                    push_claim(&mut line, name, plan, list, proof.principal?).then_some(())?;
                 }
             }
         }
         Some(vec![line.finish()])
     }
+}
+
+/// The items of a claim or fact that is a list.
+fn items<'a>(part: &Part, proof: Proof<'a>) -> Option<std::borrow::Cow<'a, [Value]>> {
+    match part {
+        Part::Claim(name) => match proof.principal?.claims.find(name)? {
+            Value::Array(items) => Some(items.as_slice().into()),
+            _ => None,
+        },
+        Part::Fact(Fact::TlsSan) => Some(san(proof)?.into()),
+        Part::Fact(_) | Part::Text(_) => None,
+    }
+}
+
+fn san(proof: Proof<'_>) -> Option<Vec<Value>> {
+    let names = proof.certificate?.san.iter();
+    Some(names.map(|name| Value::from(name.as_str())).collect())
+}
+
+/// Adds what the sidecar knows; tells whether it knows anything.
+fn push_fact(
+    line: &mut Encoder,
+    fact: Fact,
+    plan: &Plan,
+    list: ListStyle,
+    proof: Proof<'_>,
+) -> bool {
+    let text: &str = match (fact, proof.principal, proof.certificate) {
+        (Fact::Pool, Some(principal), _) => &principal.pool.name,
+        (Fact::Kind, Some(principal), _) => kind(principal),
+        (Fact::Route, ..) => &plan.route,
+        (Fact::TlsSubject, _, Some(certificate)) => &certificate.subject,
+        (Fact::TlsSan, _, Some(_)) => {
+            let Some(names) = san(proof).filter(|names| !names.is_empty()) else {
+                return false;
+            };
+            if list == ListStyle::Json {
+                line.push_json(&Value::Array(names), Separator::NONE);
+                return true;
+            }
+            return line.push_list(&names, &plan.list_separator);
+        }
+        _ => return false,
+    };
+    line.push(text, Separator::NONE);
+    !text.is_empty()
 }
 
 /// Moves a literal into `parts`, if it is fit for a header.
@@ -90,8 +134,10 @@ fn parse_reference(text: &str) -> Result<Part, String> {
         "@pool" => Ok(Part::Fact(Fact::Pool)),
         "@kind" => Ok(Part::Fact(Fact::Kind)),
         "@route" => Ok(Part::Fact(Fact::Route)),
+        "@tls.subject" => Ok(Part::Fact(Fact::TlsSubject)),
+        "@tls.san" => Ok(Part::Fact(Fact::TlsSan)),
         _ if text.starts_with('@') => Err(format!(
-            "unknown fact `{}`; known are @pool, @kind and @route",
+            "unknown fact `{}`; known are @pool, @kind, @route, @tls.subject and @tls.san",
             text.escape_debug()
         )),
         "" => Err("expected a claim's name, found nothing".to_owned()),

@@ -22,6 +22,19 @@ impl Alarm {
         self.due = Instant::now().checked_add(after);
     }
 
+    /// Rings `after` from now, or never.
+    pub fn set_or_clear(&mut self, after: Option<Duration>) {
+        match after {
+            Some(after) => self.set(after),
+            None => self.clear(),
+        }
+    }
+
+    /// Rings `after` from `start`.
+    pub fn set_from(&mut self, start: Instant, after: Duration) {
+        self.due = start.checked_add(after);
+    }
+
     /// Never rings.
     pub fn clear(&mut self) {
         self.due = None;

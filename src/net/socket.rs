@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsStream;
 
 /// A connected stream.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub enum Socket {
     Tcp(TcpStream),
     /// A Unix socket.
     Unix(UnixStream),
+    /// TLS over one of these.
+    Tls(Box<TlsStream<Socket>>),
 }
 
 /// Calls the same method of whichever stream it is.
@@ -25,6 +28,10 @@ macro_rules! each {
                 $call
             }
             Socket::Unix($stream) => {
+                let $stream = Pin::new($stream);
+                $call
+            }
+            Socket::Tls($stream) => {
                 let $stream = Pin::new($stream);
                 $call
             }

@@ -6,14 +6,16 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 use super::alarm::Alarm;
 use super::scan::{Framing, Scan, Seen};
+use super::stall::Stall;
 use crate::reason::Reason;
 
 /// What a connection may take.
@@ -25,7 +27,18 @@ pub struct WireLimits {
     pub header_timeout: Duration,
     /// Between two requests.
     pub idle_timeout: Duration,
+    /// While nothing is taken of what is written.
+    pub stall_timeout: Duration,
 }
+
+/// A client that has closed its side, and whose answer is still to come, is answered if that takes no longer than this.
+/// Whether it is still there can't be known before something is written: `nc -N` waits, a browser's tab is gone (R12, S20).
+const HALF_CLOSED: Duration = Duration::from_secs(1);
+
+/// A client that was refused while it was still sending has so long to read why; what it sends is thrown away (S19).
+const LINGER: Duration = Duration::from_secs(2);
+/// And so many bytes of it are.
+const LINGER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Makes the bytes that are written to a client whose head never became a request.
 pub type FinalAnswer = Arc<dyn Fn(Reason) -> Bytes + Send + Sync>;
@@ -33,12 +46,25 @@ pub type FinalAnswer = Arc<dyn Fn(Reason) -> Bytes + Send + Sync>;
 /// A client's socket under watch.
 pub struct Wire<S> {
     socket: S,
+    opening: Bytes,
     limits: WireLimits,
     tally: Tally,
     alarm: Alarm,
     wait: Wait,
+    stall: Stall,
+    parting: Parting,
     answer: FinalAnswer,
     farewell: Option<Bytes>,
+}
+
+/// How far a connection is on its way to its end.
+enum Parting {
+    /// Both sides may speak.
+    No,
+    /// The client has closed its side; it is told to hyper when the alarm rings, or when no answer is due.
+    HalfClosed(Alarm),
+    /// We have closed ours; so many bytes are still thrown away.
+    Lingering(Alarm, u64),
 }
 
 /// What a connection is waiting for.
@@ -52,51 +78,104 @@ enum Wait {
 
 /// What is shared between a connection's socket and its requests.
 #[derive(Clone, Default)]
-pub struct Tally(Arc<Mutex<Progress>>);
+pub struct Tally(Option<Arc<Mutex<Progress>>>);
 
 #[derive(Default)]
 struct Progress {
     scan: Scan,
     begun: u64,
     ended: u64,
+    ended_at: Option<Instant>,
+    /// Of a half-closed connection, whose end can be told once the answer has left.
+    waker: Option<Waker>,
     tunnel: bool,
 }
 
 impl Tally {
+    /// One that counts nothing: the streams of an HTTP/2 connection are counted elsewhere.
+    pub(super) fn none() -> Tally {
+        Tally(None)
+    }
+
+    fn new() -> Tally {
+        Tally(Some(Arc::default()))
+    }
+
     /// hyper has handed over a request whose body is framed like this; answers what its head was seen to hold.
     pub fn begin(&self, framing: Framing) -> Seen {
-        let mut progress = self.lock();
-        progress.begun += 1;
-        progress.scan.body(framing)
+        self.with(|progress| {
+            progress.begun += 1;
+            progress.scan.body(framing)
+        })
     }
 
     /// The answer to the request has left.
     pub fn end(&self) {
-        self.lock().ended += 1;
+        let waker = self.with(|progress| {
+            progress.ended += 1;
+            progress.ended_at = Some(Instant::now());
+            progress.waker.take()
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// HTTP is over: what follows is another protocol's, and has no heads.
     pub fn tunnel(&self) {
-        self.lock().tunnel = true;
+        self.with(|progress| progress.tunnel = true);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Progress> {
+    /// Whether not a byte of a request has come in.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.with(|progress| progress.begun == 0 && progress.scan.between())
+    }
+
+    /// Whether a head has begun and is not whole.
+    pub(super) fn in_head(&self) -> bool {
+        self.with(|progress| progress.scan.in_head())
+    }
+
+    fn with<T: Default>(&self, look: impl FnOnce(&mut Progress) -> T) -> T {
+        let Some(progress) = &self.0 else {
+            return T::default();
+        };
         // Counters stay right whatever a panicking holder was about to do.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        look(&mut progress.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
+impl Progress {
+    /// Whether a request is being answered.
+    fn is_answering(&self) -> bool {
+        self.tunnel || self.begun > self.ended
+    }
+}
+
+/// Puts what was read before into `buf`, as far as it fits; false when there is nothing left of it.
+pub(super) fn replay(opening: &mut Bytes, buf: &mut ReadBuf<'_>) -> bool {
+    if opening.is_empty() {
+        return false;
+    }
+    let part = opening.split_to(opening.len().min(buf.remaining()));
+    buf.put_slice(&part);
+    true
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    /// Watches over `socket` from its acceptance on.
-    pub fn new(socket: S, limits: WireLimits, answer: FinalAnswer) -> Wire<S> {
+    /// Watches over `socket` from its acceptance on; `opening` has been read of it already.
+    pub fn new(socket: S, opening: Bytes, limits: WireLimits, answer: FinalAnswer) -> Wire<S> {
         let mut alarm = Alarm::default();
         alarm.set(limits.header_timeout);
         Wire {
             socket,
+            opening,
             limits,
-            tally: Tally::default(),
+            tally: Tally::new(),
             alarm,
             wait: Wait::Head,
+            stall: Stall::new(limits.stall_timeout),
+            parting: Parting::No,
             answer,
             farewell: None,
         }
@@ -109,34 +188,60 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Takes note of what was read; false when the head has grown over its limit.
     fn observe(&mut self, bytes: &[u8]) -> bool {
-        let mut progress = self.tally.lock();
-        if progress.tunnel {
-            return true;
-        }
-        let was_in_head = progress.scan.in_head();
-        progress.scan.observe(bytes);
-        if progress.scan.in_head() && !was_in_head {
+        let (begins, fits) = self.tally.with(|progress| {
+            if progress.tunnel {
+                return (false, true);
+            }
+            let was_in_head = progress.scan.in_head();
+            progress.scan.observe(bytes);
+            let begins = progress.scan.in_head() && !was_in_head;
+            (
+                begins,
+                progress.scan.head_bytes() <= self.limits.header_bytes,
+            )
+        });
+        if begins {
             self.wait = Wait::Head;
             self.alarm.set(self.limits.header_timeout);
         }
-        progress.scan.head_bytes() <= self.limits.header_bytes
+        fits
     }
 
     /// Nothing can be read now: is it time to give up on this client? Ready with the reason, if it is owed an answer.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Option<Reason>> {
-        let progress = self.tally.lock();
-        if progress.tunnel || progress.begun > progress.ended {
-            return Poll::Pending; // a request is being answered: its body and its upstream have timers of their own
+        let (answering, in_head, served, ended_at) = self.tally.with(|progress| {
+            let (answering, in_head) = (progress.is_answering(), progress.scan.in_head());
+            (answering, in_head, progress.ended, progress.ended_at)
+        });
+        if answering {
+            // Its body and its upstream have timers of their own. But hyper, told once that there is nothing to read, does not
+            // ask again when the answer has left: this alarm makes it, some time before the connection has been idle for long.
+            while self.alarm.poll(cx).is_ready() {
+                self.alarm.set(self.limits.idle_timeout);
+            }
+            return Poll::Pending;
         }
-        let in_head = progress.scan.in_head();
-        let served = progress.ended;
-        drop(progress);
-        if !in_head && served > 0 && self.wait != Wait::Idle(served) {
+        if let (false, Some(ended_at)) = (in_head, ended_at)
+            && self.wait != Wait::Idle(served)
+        {
             self.wait = Wait::Idle(served);
-            self.alarm.set(self.limits.idle_timeout);
+            self.alarm.set_from(ended_at, self.limits.idle_timeout);
         }
         ready!(self.alarm.poll(cx));
         Poll::Ready(in_head.then_some(Reason::RequestTimeout))
+    }
+
+    /// The client has closed its side. hyper would drop the request that is being answered; it learns of it a little later.
+    fn poll_half_closed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A body that is not whole will never be.
+        let waits = self.tally.with(|progress| {
+            progress.waker = Some(cx.waker().clone());
+            progress.is_answering() && progress.scan.between() && !progress.tunnel
+        });
+        match &mut self.parting {
+            Parting::HalfClosed(alarm) if waits => alarm.poll(cx).map(Ok),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 
     /// Writes the last answer, then reads as ended.
@@ -146,13 +251,52 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             .as_mut()
             .filter(|answer| answer.has_remaining())
         {
-            let written = ready!(Pin::new(&mut self.socket).poll_write(cx, answer))?;
+            let written = Pin::new(&mut self.socket).poll_write(cx, answer);
+            let written = ready!(self.stall.watch(cx, written))?;
             if written == 0 {
                 break;
             }
             answer.advance(written);
         }
-        Pin::new(&mut self.socket).poll_flush(cx)
+        let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        self.stall.watch(cx, flushed)
+    }
+
+    /// What a write came to. A half-closed client that takes bytes is still there.
+    fn watch_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let (Parting::HalfClosed(alarm), Poll::Ready(Ok(1..))) = (&mut self.parting, &written) {
+            alarm.set(HALF_CLOSED);
+        }
+        self.stall.watch(cx, written)
+    }
+
+    /// Whether the client may still be sending what nobody will read.
+    fn is_unread(&self) -> bool {
+        let unread = (self.tally).with(|progress| !progress.scan.between() && !progress.tunnel);
+        unread && !matches!(self.parting, Parting::HalfClosed(_))
+    }
+
+    /// Reads and forgets. Closing a socket that has unread bytes resets it, and takes the answer from under its reader.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; 8 * 1024];
+        while let Parting::Lingering(alarm, left @ 1..) = &mut self.parting {
+            let mut buf = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.socket).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {
+                    *left = left.saturating_sub(buf.filled().len() as u64);
+                }
+                Poll::Ready(_) => break,
+                Poll::Pending => return alarm.poll(cx).map(Ok),
+            }
+            if alarm.poll(cx).is_ready() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -166,8 +310,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
         if wire.farewell.is_some() {
             return wire.poll_farewell(cx);
         }
+        if !matches!(wire.parting, Parting::No) {
+            return wire.poll_half_closed(cx);
+        }
         let before = buf.filled().len();
-        let refused = match Pin::new(&mut wire.socket).poll_read(cx, buf) {
+        let read = match replay(&mut wire.opening, buf) {
+            true => Poll::Ready(Ok(())),
+            false => Pin::new(&mut wire.socket).poll_read(cx, buf),
+        };
+        let refused = match read {
+            Poll::Ready(Ok(())) if buf.filled().len() == before && buf.remaining() > 0 => {
+                let mut alarm = Alarm::default();
+                alarm.set(HALF_CLOSED);
+                wire.parting = Parting::HalfClosed(alarm);
+                return wire.poll_half_closed(cx);
+            }
             Poll::Ready(Ok(())) if wire.observe(&buf.filled()[before..]) => {
                 return Poll::Ready(Ok(()));
             }
@@ -192,7 +349,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         if self.farewell.is_some() {
             return Poll::Ready(Ok(buf.len())); // hyper's own bare 400 for the head it never got
         }
-        Pin::new(&mut self.socket).poll_write(cx, buf)
+        let written = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.watch_write(cx, written)
     }
 
     fn poll_write_vectored(
@@ -203,7 +361,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         if self.farewell.is_some() {
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
-        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.watch_write(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -211,10 +370,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        self.stall.watch(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        if !matches!(self.parting, Parting::Lingering(..)) {
+            let shut = Pin::new(&mut self.socket).poll_shutdown(cx);
+            ready!(self.stall.watch(cx, shut))?;
+            if !self.is_unread() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut alarm = Alarm::default();
+            alarm.set(LINGER);
+            self.parting = Parting::Lingering(alarm, LINGER_BYTES);
+        }
+        self.poll_linger(cx)
     }
 }

@@ -82,7 +82,7 @@ pub struct RequestSeen {
 pub struct RouteSeen {
     /// Its key in the configuration.
     pub name: String,
-    /// `authenticated`, `optional` or `public`.
+    /// `authenticated`, `optional`, `public` or `certificate`.
     pub access: &'static str,
     /// `enforce` or `audit`.
     pub mode: &'static str,
@@ -276,6 +276,7 @@ impl Access {
             Access::Authenticated => "authenticated",
             Access::Optional => "optional",
             Access::Public => "public",
+            Access::Certificate => "certificate",
         }
     }
 }

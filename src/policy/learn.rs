@@ -5,6 +5,7 @@
 //! harder. What was learnt and what was not are kept apart, so that a scanner can't fold the paths of honest clients.
 
 mod fold;
+mod kept;
 mod render;
 mod rule;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use super::path::{self, Kinds};
 use crate::reason::Reason;
 use crate::token::Principal;
 use fold::Tree;
+pub use kept::is_kept;
 use rule::Carried;
 
 /// Clients remembered for one line.

@@ -16,7 +16,7 @@ use super::path::{self, Case, Readings};
 use super::route::{self, Access, Found, Host, Mode, Route, RouteTable};
 use crate::clock::Timestamp;
 use crate::http::browser;
-use crate::identity::{self, Overrides};
+use crate::identity::{self, Overrides, Proof};
 use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
 use crate::token::Principal;
@@ -25,7 +25,7 @@ use crate::token::find::{self, Place, Sources};
 use crate::token::keys::Keys;
 use crate::token::trust::Trust;
 use crate::token::verify::{Verdict, verify};
-use allowed::check_allowed;
+use allowed::{check_allowed, check_certificate};
 pub use head::Head;
 use head::{check_head, requested_method};
 pub use rehearsal::{Rehearsal, rehearse};
@@ -193,7 +193,9 @@ fn decide<'p>(
     if permit.preflight {
         return Admission::Permit(permit);
     }
-    match check_token(head, policy, &readings, evidence, now, &mut permit) {
+    let checked = check_certificate(route, head.certificate)
+        .and_then(|()| check_token(head, policy, &readings, evidence, now, &mut permit));
+    match checked {
         Ok(None) => {}
         Ok(Some(pool)) => return Admission::NeedKeys(pool),
         Err(refusal) if route.mode == Mode::Audit && refusal.reason.is_auditable() => {
@@ -266,15 +268,23 @@ fn check_token<'p>(
     permit: &mut Permit<'p>,
 ) -> Result<Option<usize>, Refusal> {
     let route = permit.route;
-    if route.access == Access::Public {
-        return Ok(None);
+    let proof = |principal| Proof {
+        principal,
+        certificate: head.certificate,
+    };
+    match route.access {
+        Access::Public => return Ok(None),
+        Access::Certificate => {
+            return identity::check(&route.headers, proof(None)).map(|()| None);
+        }
+        Access::Authenticated | Access::Optional => {}
     }
     let found = find::find(&policy.sources, head.headers, head.uri.query())?;
     let principal = match (found, evidence) {
         (None, Evidence::Token(_)) => {
             return match route.access {
-                Access::Optional | Access::Public => Ok(None),
                 Access::Authenticated => Err(MISSING_TOKEN),
+                _ => Ok(None),
             };
         }
         (None, Evidence::Claims(proved)) => proved.clone()?,
@@ -294,7 +304,7 @@ fn check_token<'p>(
     let principal = permit.principal.insert(principal);
     check_allowed(route, principal)?;
     check_rule(route, principal, readings, now)?;
-    identity::check(&route.headers, principal)?;
+    identity::check(&route.headers, proof(Some(principal)))?;
     Ok(None)
 }
 
@@ -375,6 +385,8 @@ fn may_override(
     }
     match (&permit.principal, other.access) {
         (_, Access::Public) => true,
+        _ if check_certificate(other, head.certificate).is_err() => false,
+        (_, Access::Certificate) => true,
         (Some(principal), _) => {
             check_allowed(other, principal).is_ok()
                 && check_rule(other, principal, readings, now).is_ok()

@@ -40,6 +40,8 @@ pub struct Route {
     pub client_ids: Option<Clients>,
     /// What the principal must carry.
     pub rule: Rule,
+    /// The client's certificate must have one of these alternative names.
+    pub client_cert: Option<Vec<String>>,
     /// Whether refusals of token and rule are enforced or only told.
     pub mode: Mode,
     /// Index into the configuration's upstreams.
@@ -69,6 +71,8 @@ pub enum Access {
     Public,
     /// A token may be absent, not bad.
     Optional,
+    /// A client certificate; no token is looked at.
+    Certificate,
 }
 
 /// Whether a route's refusals of token and rule are enforced.

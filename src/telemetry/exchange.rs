@@ -23,6 +23,8 @@ pub struct Exchange {
     pub started: Instant,
     /// The client's address; none on a Unix socket.
     pub client: Option<SocketAddr>,
+    /// `http` or `https`, as the client came.
+    pub scheme: &'static str,
     /// Its id, as the upstream and the client see it.
     pub request_id: HeaderValue,
     /// Its method.
@@ -67,6 +69,7 @@ impl Exchange {
             listener,
             started: Instant::now(),
             client,
+            scheme: "http",
             request_id,
             method,
             uri,

@@ -34,6 +34,7 @@ pub struct Traced {
     lasted: Duration,
     /// Until the call to the upstream began, and what it took until its head.
     call: Option<(Duration, Duration)>,
+    scheme: &'static str,
     method: Box<str>,
     path: Box<str>,
     route: Option<Arc<str>>,
@@ -107,6 +108,7 @@ impl Traces {
                 .forwarded
                 .zip(exchange.upstream)
                 .map(|(at, lasted)| (at.saturating_duration_since(exchange.started), lasted)),
+            scheme: exchange.scheme,
             method: cut(exchange.method.as_str(), 32).into(),
             path: cut(exchange.uri.path(), PATH_BYTES).into(),
             route: exchange.route.clone(),

@@ -17,6 +17,7 @@ use super::pool::shared::Shared;
 use super::pool::{Connection, Exclusive, Taken};
 use super::{ANSWER_HEAD_BYTES, Caller, SendFault, Upstream};
 use crate::config::model::HeaderCase;
+use crate::net::alarm::Alarm;
 use crate::net::dial::{Protocol, Stream};
 
 /// How often an HTTP/2 upstream with requests on it is asked whether it is still there.
@@ -95,6 +96,7 @@ impl Upstream {
             sender,
             gauge,
             driver: driver.abort_handle(),
+            alarm: Alarm::default(),
         };
         Ok(self.pool.exclusive(opened, worker))
     }

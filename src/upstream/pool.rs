@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::link::Gauge;
 use super::pins::{Owner, Pins};
+use crate::net::alarm::Alarm;
 use crate::net::body::RequestBody;
 use shared::{Shared, Stream};
 
@@ -47,6 +48,8 @@ pub(super) struct Exclusive {
     pub(super) sender: SendRequest<RequestBody>,
     pub(super) gauge: Arc<Gauge>,
     pub(super) driver: AbortHandle,
+    /// Its exchanges' deadline: kept with the connection, since setting a new timer for each costs as much as the rest of it.
+    pub(super) alarm: Alarm,
 }
 
 /// A connection in use, or one stream of it.

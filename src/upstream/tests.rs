@@ -1,13 +1,17 @@
 //! Exchanges over HTTP/2 that no HTTP/1.1 client could see whole.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
@@ -75,7 +79,7 @@ async fn server(header: (&'static str, &'static str)) -> (u16, Arc<std::sync::Mu
                 Ok::<_, Infallible>(answer)
             });
             tokio::spawn(
-                hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                http2::Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(stream), service),
             );
         }
@@ -137,4 +141,53 @@ async fn q07_an_upstream_that_speaks_http_1_to_http_2_gives_no_valid_answer() {
     });
     let answer = ask(&upstream(port, |_| {}), &Pins::default()).await;
     assert!(matches!(answer, Err(SendFault::Protocol(_))));
+}
+
+/// A body that breaks off after its first words, once it is told to.
+struct Cut {
+    said: bool,
+    told: Arc<AtomicBool>,
+}
+
+impl Body for Cut {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        if !std::mem::replace(&mut self.said, true) {
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"some")))));
+        }
+        if !self.told.load(Ordering::Relaxed) {
+            cx.waker().wake_by_ref(); // asked again after everybody else had a turn
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(std::io::ErrorKind::Other.into())))
+    }
+}
+
+#[tokio::test]
+async fn q08_an_answer_cut_over_http_2_is_never_made_whole() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let told = Arc::new(AtomicBool::new(false));
+    let cut = told.clone();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = service_fn(|_: Request<Incoming>| {
+            let (said, told) = (false, cut.clone());
+            async move { Ok::<_, Infallible>(Response::new(Cut { said, told })) }
+        });
+        http2::Builder::new(TokioExecutor::new())
+            .serve_connection(TokioIo::new(stream), service)
+            .await
+    });
+    let answer = ask(&upstream(port, |_| {}), &Pins::default())
+        .await
+        .unwrap();
+    // Not before the head has come: a reset that overtakes it would be no answer at all.
+    told.store(true, Ordering::Relaxed);
+    assert!(answer.into_body().collect().await.is_err());
 }

@@ -20,4 +20,5 @@ mod rules;
 mod status;
 mod tidy;
 mod tokens;
+mod transport;
 mod upstream;

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod gate;
+pub mod http2;
 pub mod mint;
 pub mod recorder;
 pub mod rig;

@@ -59,6 +59,7 @@ const HOMES: [(&str, &[&str]); 12] = [
         &[
             "app",
             "net/listen",
+            "net/pace", // a stream's task is its connection's
             "pool/refresh",
             "upstream",
             "credential",

@@ -11,7 +11,6 @@ use crate::config::raw::Span;
 use crate::config::raw::Value;
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
-use crate::config::unavailable;
 use crate::identity::{Fact, IdentityHeader, ListStyle, Part, Plan, Template};
 
 /// A header and where it is written.
@@ -168,9 +167,6 @@ fn template(item: Item<'_>) -> Option<Template> {
         return item
             .mistyped("a claim, a template such as \"client:{client_id}\", or a list of them");
     };
-    if text.contains("@tls.") && unavailable::value("identity.headers", "@tls.", item) {
-        return None;
-    }
     match Template::parse(text) {
         Ok(template) => Some(template),
         // The sentence may repeat the value: not one from the environment, nor one that a quote left open has swallowed.

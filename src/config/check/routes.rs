@@ -3,6 +3,7 @@
 //! A key that a route doesn't set is looked for in `[defaults]`. Requirements from there hold on `authenticated` routes: a
 //! route whose own `access` opens it is open. A requirement of its own on such a route is a fault.
 
+mod certificate;
 mod coverage;
 pub(super) use coverage::covers;
 mod narrower;
@@ -38,6 +39,8 @@ pub(super) struct Around<'c> {
     pub(super) paths: Paths,
     /// Whether a request for any host at all is taken.
     pub(super) any_host: bool,
+    /// Whether the gate asks clients for certificates.
+    pub(super) client_certificates: bool,
 }
 
 /// A route and where its key stands.
@@ -119,7 +122,7 @@ fn read(
     let access = table.or("access", access, Access::Authenticated);
     let rule = match access {
         Access::Authenticated => rules::rule(&mut table, pattern.as_ref()),
-        Access::Optional | Access::Public => {
+        Access::Optional | Access::Public | Access::Certificate => {
             pointless(
                 &mut table,
                 &rules::KEYS,
@@ -128,6 +131,7 @@ fn read(
             Rule::default()
         }
     };
+    let client_cert = certificate::read(&mut table, access, around.client_certificates);
     let narrowed = narrower::read(&mut table, access, around.pools);
     let headers = table
         .optional("headers", |item| {
@@ -156,6 +160,7 @@ fn read(
         token_use: narrowed.token_use,
         client_ids: narrowed.client_ids,
         rule,
+        client_cert,
         mode,
         upstream,
         strip_prefix,
@@ -185,16 +190,12 @@ fn pointless(table: &mut Table<'_>, keys: &[&'static str], why: &str) {
 }
 
 fn access(item: Item<'_>) -> Option<Access> {
-    let access = item.one_of(&[
-        ("authenticated", Some(Access::Authenticated)),
-        ("public", Some(Access::Public)),
-        ("optional", Some(Access::Optional)),
-        ("certificate", None),
-    ])?;
-    if access.is_none() {
-        unavailable::value("routes.*", "certificate", item);
-    }
-    access
+    item.one_of(&[
+        ("authenticated", Access::Authenticated),
+        ("public", Access::Public),
+        ("optional", Access::Optional),
+        ("certificate", Access::Certificate),
+    ])
 }
 
 fn mode(item: Item<'_>) -> Option<Mode> {

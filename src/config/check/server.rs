@@ -1,5 +1,7 @@
 //! `[server]`, `[server.limits]` and `[paths]`.
 
+mod tls;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,6 +36,7 @@ pub(super) fn server(mut table: Table<'_>) -> (Server, Limits) {
             |item| item.each(CIDRS, network),
             Vec::new(),
         ),
+        tls: table.optional("tls", tls::tls),
         drain_delay: table.or("drain_delay", Item::duration, Duration::ZERO),
         drain_timeout: table.or("drain_timeout", Item::duration, 25 * SECOND),
         workers: table.or("workers", |item| item.integer(0..=1024), 0),

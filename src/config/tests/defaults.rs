@@ -21,6 +21,7 @@ fn every_default_is_the_contract_s() {
             external_origin: None,
             trusted_proxies: [],
             drain_delay: 0ns,
+            tls: None,
             drain_timeout: 25s,
             workers: 0,
         },

@@ -474,71 +474,41 @@ url = "unix:app.sock"
 #[test]
 fn what_this_version_lacks_is_told_and_never_ignored() {
     assert_snapshot!(refused(
-        r#"[server]
-tls = { cert_file = "/c", key_file = "/k" }
-[credentials.billing]
+        r#"[credentials.billing]
 grant = "client_credentials"
 [outbound.inventory]
 listen = "127.0.0.1:7001"
 [login]
 pool = "main"
-[identity.headers]
-X-San = "@tls.san"
 [routes]
 "/a" = { login = true }
-"/b" = { client_cert = { san = ["x"] } }
-"/c" = { access = "certificate" }
 "#
     ), @r#"
-    error: TLS on the gate (`[server] tls`) is not available in this version
-     --> portcullis.toml:5:1
-      |
-    5 | tls = { cert_file = "/c", key_file = "/k" }
-      | ^^^ not available in this version
-
     error: `[credentials]` is not available in this version
-     --> portcullis.toml:6:2
+     --> portcullis.toml:4:2
       |
-    6 | [credentials.billing]
+    4 | [credentials.billing]
       |  ^^^^^^^^^^^ not available in this version
 
     error: `[outbound]` is not available in this version
-     --> portcullis.toml:8:2
+     --> portcullis.toml:6:2
       |
-    8 | [outbound.inventory]
+    6 | [outbound.inventory]
       |  ^^^^^^^^ not available in this version
 
     error: `[login]` is not available in this version
-      --> portcullis.toml:10:2
-       |
-    10 | [login]
-       |  ^^^^^ not available in this version
-
-    error: an `@tls` fact is not available in this version
-      --> portcullis.toml:13:9
-       |
-    13 | X-San = "@tls.san"
-       |         ^^^^^^^^^^ not available in this version
+     --> portcullis.toml:8:2
+      |
+    8 | [login]
+      |  ^^^^^ not available in this version
 
     error: browser sign-in (`login`) is not available in this version
-      --> portcullis.toml:15:18
+      --> portcullis.toml:11:18
        |
-    15 | "/a" = { login = true }
+    11 | "/a" = { login = true }
        |                  ^^^^ not available in this version
 
-    error: `client_cert` is not available in this version
-      --> portcullis.toml:16:10
-       |
-    16 | "/b" = { client_cert = { san = ["x"] } }
-       |          ^^^^^^^^^^^ not available in this version
-
-    error: `access = "certificate"` is not available in this version
-      --> portcullis.toml:17:19
-       |
-    17 | "/c" = { access = "certificate" }
-       |                   ^^^^^^^^^^^^^ not available in this version
-
-    portcullis.toml: 8 faults
+    portcullis.toml: 4 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");

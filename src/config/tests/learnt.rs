@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::machine;
-use crate::policy::learn::{Lessons, Observation};
+use crate::policy::learn::{Lessons, Observation, is_kept};
 use crate::policy::path::{self, Kinds};
 use crate::policy::route::{Found, RouteTable};
 use crate::reason::Reason;
@@ -78,6 +78,50 @@ fn sent() -> impl Strategy<Value = Sent> {
                 status,
             },
         )
+}
+
+#[test]
+fn routes_that_say_more_than_scopes_and_groups_are_kept() {
+    let config = super::loaded(
+        r#"[identity.headers]
+X-Route = "@route"
+[upstreams.other]
+url = "http://127.0.0.1:3001"
+[server]
+hosts = ["app.example.com"]
+[routes]
+"GET /a" = "a/read"
+"/b" = ["a/read", { any_group = ["staff"] }]
+"/c" = { any_scope = ["a"], mode = "audit" }
+"/d" = {}
+"/k1" = { access = "public" }
+"/k2" = { access = "optional" }
+"/k3" = { any_scope = ["a"], upstream = "other" }
+"/k4" = { claims = { plan = "pro" } }
+"/k5" = { any_of = [{ any_scope = ["a"] }, { acr = ["loa:2"] }] }
+"/k6" = { token_use = "access" }
+"/k7" = { headers = { X-More = "sub" } }
+"/k8" = { timeout = "5m" }
+"app.example.com/k9" = "a/read"
+"#,
+    );
+    let kept = config.routes.iter();
+    let kept = kept.filter(|route| is_kept(route, &config.catch_all));
+    let kept: Vec<&str> = kept.map(|route| &*route.name).collect();
+    assert_eq!(
+        kept,
+        [
+            "/k1",
+            "/k2",
+            "/k3",
+            "/k4",
+            "/k5",
+            "/k6",
+            "/k7",
+            "/k8",
+            "app.example.com/k9"
+        ]
+    );
 }
 
 proptest! {

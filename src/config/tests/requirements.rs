@@ -673,7 +673,7 @@ X-G = ""
       --> portcullis.toml:20:7
        |
     20 | X-E = "@pol"
-       |       ^^^^^^ unknown fact `@pol`; known are @pool, @kind and @route
+       |       ^^^^^^ unknown fact `@pol`; known are @pool, @kind, @route, @tls.subject and @tls.san
 
     error: `X-F` is an integer
       --> portcullis.toml:21:7

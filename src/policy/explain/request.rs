@@ -101,7 +101,8 @@ impl Arrived {
             fragment: self.fragment,
             has_body: length.is_some_and(|length| length != "0")
                 || self.headers.contains_key(header::TRANSFER_ENCODING),
-            scheme: "http", // as the gate's own listener speaks
+            scheme: "http", // without TLS there is nothing to show either
+            certificate: None,
         }
     }
 }

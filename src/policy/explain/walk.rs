@@ -107,13 +107,11 @@ impl Walk<'_> {
         let host = route::normalise_host(host)?;
         let (table, routes) = (&self.policy.table, &self.policy.routes);
         let readings = path::read(self.arrived.uri.path(), table.admitted()).ok()?;
-        match table.find(routes, method, &host, &readings) {
-            Found::Route(index) => routes
-                .get(index)
-                .filter(|route| !route.pattern.methods.is_empty())
-                .map(|route| &*route.name),
-            _ => None,
-        }
+        let Found::Route(index) = table.find(routes, method, &host, &readings) else {
+            return None;
+        };
+        let route = routes.get(index)?;
+        (!route.pattern.methods.is_empty()).then_some(&*route.name)
     }
 
     /// Whether the decision came to look for a token at all.
@@ -123,9 +121,11 @@ impl Walk<'_> {
             // The path of a known route can still be refused, when its prefix is taken away.
             refusal.reason == Reason::AmbiguousPath
         });
-        route.is_some_and(|route| route.access != Access::Public)
-            && !self.rehearsal.is_preflight()
-            && !refused_before
+        let asks = |route: &Route| {
+            !matches!(route.access, Access::Public | Access::Certificate)
+                && !asks_certificate(route)
+        };
+        route.is_some_and(asks) && !self.rehearsal.is_preflight() && !refused_before
     }
 
     fn token(&self) -> TokenSeen {
@@ -268,6 +268,9 @@ impl Walk<'_> {
                 "this is a CORS preflight: it is matched by the method it asks for".to_owned(),
             );
         }
+        if self.rehearsal.route().is_some_and(asks_certificate) {
+            notes.push("it asks for a client certificate: none can be shown here".to_owned());
+        }
         if let Some(name) = self.other_methods() {
             notes.push(format!(
                 "the most specific pattern decides: it is that of \"{name}\""
@@ -347,6 +350,11 @@ impl RefusalSeen {
             },
         }
     }
+}
+
+/// Whether the decision asks for a certificate before it looks for a token.
+fn asks_certificate(route: &Route) -> bool {
+    route.access == Access::Certificate || route.client_cert.is_some()
 }
 
 fn host(headers: &HeaderMap) -> Option<String> {

@@ -39,7 +39,7 @@ impl Lessons {
             return;
         }
         text.push_str(
-            "\n# Keep these lines of the configuration: they are open, or have a host, an upstream or a prefix of their own.\n",
+            "\n# Keep these lines of the configuration: they say more than a pattern, scopes and groups.\n",
         );
         for (key, kept) in &self.kept {
             let _ = writeln!(

@@ -206,7 +206,7 @@ fn a_line_asks_for_what_every_token_carried() {
     # 2 requests; every token carried this
     "GET /signed-in" = "aws.cognito.signin.user.admin"
 
-    # Keep these lines of the configuration: they are open, or have a host, an upstream or a prefix of their own.
+    # Keep these lines of the configuration: they say more than a pattern, scopes and groups.
     #   "GET /health": 1 request, of which 1 would have been refused
 
     # Not written: no verified token, or no good answer. With no line of their own, these will be refused.

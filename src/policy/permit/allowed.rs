@@ -1,12 +1,33 @@
-//! Whether a token that is good for its pool is good on a route: its pool, its use, its client.
+//! Whether a token that is good for its pool is good on a route: its pool, its use, its client; and a certificate, its name.
 //!
 //! One function for each, so that `explain` can ask them one by one; [`check_allowed`] is what the decision asks.
 
-use crate::policy::route::Route;
+use crate::identity::ClientCertificate;
+use crate::policy::route::{Access, Route};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::token::Principal;
 use crate::token::trust::Clients;
+
+/// Whether the client's certificate is one that the route asks for, if it asks for any.
+pub(super) fn check_certificate(
+    route: &Route,
+    certificate: Option<&ClientCertificate>,
+) -> Result<(), Refusal> {
+    if route.client_cert.is_none() && route.access != Access::Certificate {
+        return Ok(());
+    }
+    let refuse = |detail| Err(Refusal::new(Reason::ClaimMismatch, detail));
+    match (certificate, &route.client_cert) {
+        (None, _) => refuse("this route asks for a client certificate, and there is none"),
+        (Some(certificate), Some(names))
+            if !names.iter().any(|name| certificate.san.contains(name)) =>
+        {
+            refuse("the client's certificate has none of the names that this route asks for")
+        }
+        (Some(_), _) => Ok(()),
+    }
+}
 
 /// Good for its pool, but is it good here? (C07, C08, C09)
 pub(super) fn check_allowed(route: &Route, principal: &Principal) -> Result<(), Refusal> {

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, Method, Uri, Version, header};
 
+use crate::identity::ClientCertificate;
 use crate::policy::route;
 use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
@@ -27,6 +28,8 @@ pub struct Head<'a> {
     pub has_body: bool,
     /// `http` or `https`, as this connection is seen by the client.
     pub scheme: &'a str,
+    /// The client's certificate, verified.
+    pub certificate: Option<&'a ClientCertificate>,
 }
 
 /// RFC 9112 §3.2, and what hyper lets pass: P11, P12, P13, P15 in the threat table. Answers the host, normalised.

@@ -31,6 +31,7 @@ fn route(key: &str, access: Access, scope: &str) -> Route {
         token_use: None,
         client_ids: None,
         rule: Rule { requirements },
+        client_cert: None,
         mode: Mode::Enforce,
         upstream: 0,
         strip_prefix: None,
@@ -149,6 +150,7 @@ impl Asked {
             fragment: self.fragment,
             has_body: self.has_body,
             scheme: "http",
+            certificate: None,
         };
         admit(
             &head,

@@ -27,6 +27,7 @@ fn route_of(name: &str, pattern: Pattern) -> Route {
         token_use: None,
         client_ids: None,
         rule: Rule::default(),
+        client_cert: None,
         mode: Mode::Enforce,
         upstream: 0,
         strip_prefix: None,

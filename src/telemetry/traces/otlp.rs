@@ -45,7 +45,7 @@ fn spans(traced: &Traced) -> impl Iterator<Item = Value> {
 fn server(traced: &Traced, began: Duration) -> Value {
     let mut attributes = common(traced);
     attributes.push(text("url.path", &traced.path));
-    attributes.push(text("url.scheme", "http"));
+    attributes.push(text("url.scheme", traced.scheme));
     if let Some(route) = &traced.route {
         attributes.push(text("http.route", route));
     }

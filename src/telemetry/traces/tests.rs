@@ -21,6 +21,7 @@ fn traced() -> Traced {
         ended: 1_000.0,
         lasted: Duration::from_millis(30),
         call: Some((Duration::from_millis(10), Duration::from_millis(15))),
+        scheme: "https",
         method: "GET".into(),
         path: "/orders/1".into(),
         route: Some("GET /orders/{id}".into()),
@@ -61,6 +62,7 @@ fn a_request_is_a_server_span_with_its_call_below_it() {
         ("http.request.method", "GET"),
         ("http.route", "GET /orders/{id}"),
         ("url.path", "/orders/1"),
+        ("url.scheme", "https"),
         ("portcullis.client_id", "reader"),
     ] {
         assert_eq!(attribute(&spans[0], key), json!({ "stringValue": value }));

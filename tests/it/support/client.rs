@@ -1,6 +1,6 @@
 //! A client of bare sockets: whatever bytes a test writes are what is sent.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
@@ -163,9 +163,21 @@ impl Response {
     }
 }
 
+/// What a connection is made of.
+pub trait Stream: Read + Write + Send {
+    /// The TCP below.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Stream for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
 /// A connection to the program.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     address: SocketAddr,
     buffer: Vec<u8>,
 }
@@ -181,11 +193,32 @@ impl Connection {
             .set_write_timeout(Some(PATIENCE))
             .expect("a timeout can be set");
         stream.set_nodelay(true).expect("nodelay can be set");
+        Connection::over(stream, address)
+    }
+
+    /// One over a stream that is there.
+    pub fn over(stream: impl Stream + 'static, address: SocketAddr) -> Connection {
         Connection {
-            stream,
+            stream: Box::new(stream),
             address,
             buffer: Vec::new(),
         }
+    }
+
+    /// Reads so many bytes; none if the end comes first.
+    pub fn take(&mut self, count: usize) -> Option<Vec<u8>> {
+        while self.buffer.len() < count {
+            if !self.fill() {
+                return None;
+            }
+        }
+        Some(self.buffer.drain(..count).collect())
+    }
+
+    /// Reads everything up to the end.
+    pub fn rest(&mut self) -> Vec<u8> {
+        while self.fill() {}
+        std::mem::take(&mut self.buffer)
     }
 
     /// Writes bytes. That the other side has hung up is for the reader to see.
@@ -201,17 +234,17 @@ impl Connection {
 
     /// The client is done sending.
     pub fn finish(&mut self) {
-        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+        let _ = self.stream.tcp().shutdown(std::net::Shutdown::Write);
     }
 
     /// The same connection for a second thread: one writes while the other reads.
     pub fn second(&self) -> Connection {
-        let stream = self.stream.try_clone().expect("a socket can be cloned");
-        Connection {
-            stream,
-            address: self.address,
-            buffer: Vec::new(),
-        }
+        let stream = self
+            .stream
+            .tcp()
+            .try_clone()
+            .expect("a socket can be cloned");
+        Connection::over(stream, self.address)
     }
 
     /// Reads the answer to a request of this method.

@@ -167,6 +167,8 @@ struct State {
     requests: Vec<Recorded>,
     /// Every byte of every connection.
     bytes: Vec<Vec<u8>>,
+    /// Connections that are over.
+    ended: usize,
     waiting: usize,
     most_waiting: usize,
     stopped: bool,
@@ -218,6 +220,7 @@ impl Recorder {
             at_heads: false,
             requests: Vec::new(),
             bytes: Vec::new(),
+            ended: 0,
             waiting: 0,
             most_waiting: 0,
             stopped: false,
@@ -238,7 +241,10 @@ impl Recorder {
                     return;
                 }
                 let shared = accepting.clone();
-                std::thread::spawn(move || serve(&shared, stream, index));
+                std::thread::spawn(move || {
+                    serve(&shared, stream, index);
+                    shared.change(|state| state.ended += 1);
+                });
             }
         });
         Recorder { address, shared }
@@ -308,6 +314,21 @@ impl Recorder {
     pub fn wait_for(&self, count: usize) -> Vec<Recorded> {
         self.wait(|state| state.requests.len() >= count);
         self.requests()
+    }
+
+    /// Waits until `count` connections are over in all.
+    pub fn wait_for_ends(&self, count: usize) {
+        self.wait(|state| state.ended >= count);
+    }
+
+    /// Waits until `text` has come over some connection.
+    pub fn wait_for_text(&self, text: &str) {
+        let holds = |bytes: &Vec<u8>| {
+            bytes
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+        };
+        self.wait(|state| state.bytes.iter().any(holds));
     }
 
     fn wait(&self, happened: impl Fn(&State) -> bool) {

@@ -117,6 +117,7 @@ fn decided(sample: &Sample, asked: &Asked) -> Option<Decision> {
         fragment: asked.target.contains('#'),
         has_body: headers.contains_key(header::CONTENT_LENGTH),
         scheme: "http",
+        certificate: None,
     };
     let cache = TokenCache::new(10);
     Some(

@@ -67,7 +67,7 @@ fn is_looser(loose: &Route, strict: &Route) -> bool {
     let asks = |route: &Route| match route.access {
         Access::Public => 0,
         Access::Optional => 1,
-        Access::Authenticated => 2,
+        Access::Authenticated | Access::Certificate => 2,
     };
     if strict.access == Access::Public {
         return false;
@@ -77,6 +77,7 @@ fn is_looser(loose: &Route, strict: &Route) -> bool {
         && loose.token_use == strict.token_use
         && loose.client_ids == strict.client_ids
         && loose.rule == strict.rule
+        && loose.client_cert == strict.client_cert
         && loose.mode == strict.mode;
     let stricter = asks(loose) > asks(strict)
         && loose.pools == strict.pools

@@ -15,11 +15,15 @@ pub(super) struct Narrowed {
     pub(super) client_ids: Option<Clients>,
 }
 
-/// Reads them; on a public route, where no token is looked at, each is a fault.
+/// Reads them; on a route where no token is looked at, each is a fault.
 pub(super) fn read(table: &mut Table<'_>, access: Access, pools: &Pools) -> Narrowed {
-    if access == Access::Public {
-        let keys = ["pools", "token_use", "client_ids"];
-        super::pointless(table, &keys, "no token is looked at on a `public` route");
+    let tokenless = match access {
+        Access::Public => Some("no token is looked at on a `public` route"),
+        Access::Certificate => Some("no token is looked at on a `certificate` route"),
+        Access::Authenticated | Access::Optional => None,
+    };
+    if let Some(why) = tokenless {
+        super::pointless(table, &["pools", "token_use", "client_ids"], why);
         return Narrowed::default();
     }
     let named = table.optional("pools", |item| {

@@ -1,0 +1,8 @@
+//! Connections: what no client may do with bytes, frames, certificates and time.
+
+mod drain;
+mod exhaustion;
+mod handed_over;
+mod http2;
+mod reuse;
+mod tls;
