@@ -1,25 +1,39 @@
-//! The admin and probes listeners: is it alive, is it ready, what does it count. GET only; no secret, no state changed.
+//! The admin and probes listeners: is it alive, is it ready, what does it count, whom does it refuse and why.
+//!
+//! GET only; no secret is told and no state changed. Admin answers to a loopback Host, or to one of `[server] hosts`: a page
+//! of another site that a browser was rebound to must not read it (X15). Probes has what a kubelet and Prometheus need.
+
+mod page;
+mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 
+use crate::clock::Clock;
 use crate::net::conn::Arrival;
+use crate::policy::route::{Host, normalise_host};
 use crate::ready::Readiness;
 use crate::reload::Status;
 use crate::snapshot::{Live, Snapshot};
-use crate::telemetry::{Metrics, Telemetry};
+use crate::telemetry::{Telemetry, logs};
 
 /// What both listeners answer from.
 pub struct Admin {
+    /// The time.
+    pub clock: Clock,
     /// The snapshot that is live.
     pub live: Arc<Live>,
     /// Metrics.
     pub telemetry: Arc<Telemetry>,
     /// Whether traffic may come.
     pub readiness: Arc<Readiness>,
+    /// Every listener's name and address, for people.
+    pub listeners: Vec<(&'static str, String)>,
     /// What is known of the configuration.
     pub status: Arc<Status>,
 }
@@ -37,9 +51,9 @@ pub enum Kind {
 pub async fn serve(admin: &Admin, kind: Kind, arrival: Arrival) -> Response<Full<Bytes>> {
     let (request, tally) = (arrival.request, arrival.tally);
     let response = match (request.method(), request.uri().path()) {
-        _ if kind == Kind::Admin && !is_local(&request) => text(
+        _ if kind == Kind::Admin && !is_known(&request, admin) => text(
             StatusCode::FORBIDDEN,
-            "this listener answers only to a loopback Host\n",
+            "this listener answers only to a loopback Host, or one of [server] hosts\n",
         ),
         (&Method::GET | &Method::HEAD, path) => answer(admin, kind, path),
         _ => {
@@ -67,59 +81,86 @@ fn answer(admin: &Admin, kind: Kind, path: &str) -> Response<Full<Bytes>> {
         },
         "/metrics" => {
             let snapshot = admin.live.load();
-            observe(&admin.telemetry.metrics, &snapshot);
-            let mut response = text(StatusCode::OK, admin.telemetry.metrics.render());
-            let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-            response.headers_mut().insert(header::CONTENT_TYPE, kind);
-            response
+            observe(&admin.telemetry, &snapshot);
+            let metrics = admin.telemetry.metrics.render();
+            typed("text/plain; version=0.0.4; charset=utf-8", metrics)
         }
+        "/status" if kind == Kind::Admin => {
+            let status = status::status(admin, &admin.live.load());
+            typed("application/json", format!("{status:#}\n"))
+        }
+        "/" if kind == Kind::Admin => page::page(),
         _ => text(
             StatusCode::NOT_FOUND,
-            "/livez, /readyz and /metrics are here\n",
+            match kind {
+                Kind::Admin => "/, /status, /livez, /readyz and /metrics are here\n",
+                Kind::Probes => "/livez, /readyz and /metrics are here\n",
+            },
         ),
     }
 }
 
 fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
+    let mut response = typed("text/plain; charset=utf-8", body);
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
     response
 }
 
-/// A page of another site that a browser was rebound to must not read this (X15): the Host has to be a loopback one.
-fn is_local<B>(request: &http::Request<B>) -> bool {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or("");
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
+/// An answer that no cache keeps and no other site may embed, frame or read.
+fn typed(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
+/// Whether the one host that is asked for is a loopback one, or one that the configuration names. Over HTTP/2 it is in
+/// `:authority`; where there are both, both count.
+fn is_known<B>(request: &http::Request<B>, admin: &Admin) -> bool {
+    let mut lines = request.headers().get_all(header::HOST).iter();
+    let (line, None) = (lines.next(), lines.next()) else {
+        return false;
     };
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
+    let authority = request.uri().authority().map(|named| named.as_str());
+    let line = line.map(|line| line.to_str().unwrap_or(""));
+    let mut named = line.into_iter().chain(authority).peekable();
+    named.peek().is_some()
+        && named.all(|host| is_ours(host, &admin.live.load().config.server.hosts))
+}
+
+fn is_ours(host: &str, ours: &[Host]) -> bool {
+    let Some(host) = normalise_host(host) else {
+        return false;
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
         || bare
             .parse::<std::net::IpAddr>()
             .is_ok_and(|ip| ip.is_loopback())
+        || ours.iter().any(|known| known.matches(&host))
 }
 
 /// Brings the metrics that are read rather than counted up to date.
-fn observe(metrics: &Metrics, snapshot: &Snapshot) {
+fn observe(telemetry: &Telemetry, snapshot: &Snapshot) {
+    let metrics = &telemetry.metrics;
     for ring in snapshot.keys.iter() {
         let facts = ring.facts();
         let refreshes = (facts.refreshes_ok, facts.refreshes_failed);
         metrics.observe_keys(ring.name(), refreshes, facts.kids.len(), facts.last_success);
     }
     metrics.observe_cache(snapshot.cache.counts(), snapshot.cache.len());
+    metrics.observe_log(logs::lost());
+    metrics.observe_spans(telemetry.traces.counts());
 }

@@ -4,6 +4,9 @@
 //! Each *worker* runs a runtime of its own and serves the gate's connections it accepted; workers share nothing but the
 //! snapshot, so a request never changes threads.
 
+mod sockets;
+mod telling;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,8 +19,9 @@ use tokio::sync::{Notify, watch};
 
 use crate::admin::{self, Admin, Kind};
 use crate::clock::Clock;
-use crate::config::model::{Config, Limits, Listen, Server};
+use crate::config::model::{Limits, Server};
 use crate::drain::{Drain, Phase, Signals, Watch};
+use crate::export::Exporter;
 use crate::gate::{self, Gate};
 use crate::net::conn;
 use crate::net::listen::{Accepted, Acceptor, Bound};
@@ -26,7 +30,8 @@ use crate::net::wire::{FinalAnswer, WireLimits};
 use crate::ready::Readiness;
 use crate::reload::{Loaded, Origin, Reach, Reloader, Status};
 use crate::snapshot::{BuildFault, Live, Snapshot};
-use crate::telemetry::{AccessLog, Metrics, Telemetry, logs};
+use crate::telemetry::Telemetry;
+use sockets::Sockets;
 
 /// How often a worker looks for connections to upstreams that have been idle for too long.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -56,6 +61,8 @@ pub struct Running {
     pub gate_address: Option<SocketAddr>,
     /// Where admin listens.
     pub admin: SocketAddr,
+    /// What it tells of its work.
+    pub telemetry: Arc<Telemetry>,
     stop: Arc<Notify>,
     control: Option<JoinHandle<()>>,
 }
@@ -66,6 +73,15 @@ impl Running {
         self.stop.notify_one();
     }
 
+    /// The same, once this time has passed.
+    pub fn stop_after(&self, time: Duration) {
+        let stop = self.stop.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(time);
+            stop.notify_one();
+        });
+    }
+
     /// Waits until it has gone.
     pub fn wait(self) {
         // A control thread that panicked has said so; there is nothing left to wait for.
@@ -73,22 +89,14 @@ impl Running {
     }
 }
 
-/// The listeners.
-struct Sockets {
-    gate: Bound,
-    admin: Bound,
-    probes: Option<Bound>,
-}
-
 /// Starts everything, or nothing.
 pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
     let Loaded { config, reading } = loaded;
     let (clock, server) = (Clock::System, config.server.clone());
     let workers = workers(&server);
-    let telemetry = telemetry(&config, &clock)?;
+    let (telemetry, exporter) = telling::begin(&config, &clock)?;
     let mut snapshot = Snapshot::build(config, workers, &clock, &|path| reading.read(path))?;
     let sockets = Sockets::bind(&server)?;
-
     let control = Builder::new_current_thread().enable_all().build()?;
     let readiness = Arc::new(Readiness::new());
     let hangups = {
@@ -98,20 +106,21 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
         // From now on SIGHUP no longer ends the process.
         signal(SignalKind::hangup())?
     };
-    let connections = snapshot.config.limits.connections;
     let shared = Arc::new(Reach {
+        rooms: [(); 3].map(|()| Room::new(snapshot.config.limits.connections)),
         status: Arc::new(Status::new(&snapshot.config, clock.now())),
         live: Arc::new(Live::new(snapshot)),
-        telemetry: Arc::new(telemetry),
+        telemetry: telemetry.clone(),
         readiness,
         clock,
         workers,
-        rooms: [(); 3].map(|()| Room::new(connections)),
     });
     let (drain, (halt, halted)) = (Drain::default(), watch::channel(false));
     let threads = start_workers(&shared, &sockets.gate, &drain, &halted)?;
     let listeners = sockets.operators(&control, &shared.rooms)?;
+    let admin = (telling::desk(&shared, sockets.named()), listeners);
     let running = Running {
+        telemetry,
         gate: sockets.gate.address(),
         gate_address: sockets.gate.tcp_address(),
         admin: sockets.admin.tcp_address().unwrap_or(server.admin),
@@ -122,7 +131,9 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
     let told = running.stop.clone();
     let work = move || {
         let reloading = reloader.run(hangups);
-        control.block_on(run_control(&shared, listeners, reloading, drain, &told));
+        control.block_on(run_control(
+            &shared, admin, exporter, reloading, drain, &told,
+        ));
         // A name that is being looked up sits in a thread of its own, and must not be waited for.
         control.shutdown_timeout(Duration::ZERO);
         halt.send_replace(true);
@@ -147,38 +158,6 @@ fn workers(server: &Server) -> usize {
     }
 }
 
-fn telemetry(config: &Config, clock: &Clock) -> Result<Telemetry, StartFault> {
-    let access = AccessLog::start(logs::access(&config.telemetry))?;
-    let metrics = Metrics::new().map_err(|error| StartFault::Metrics(error.to_string()))?;
-    metrics.started(clock.now());
-    Ok(Telemetry { metrics, access })
-}
-
-impl Sockets {
-    fn bind(server: &Server) -> Result<Sockets, StartFault> {
-        let probes = server.probes.map(Listen::Tcp);
-        Ok(Sockets {
-            gate: bind(&server.listen)?,
-            admin: bind(&Listen::Tcp(server.admin))?,
-            probes: probes.as_ref().map(bind).transpose()?,
-        })
-    }
-
-    /// The acceptors of those that are for operators.
-    fn operators(
-        &self,
-        control: &Runtime,
-        [_, admin, probes]: &[Room; 3],
-    ) -> io::Result<Vec<(Kind, Acceptor)>> {
-        let _entered = control.enter();
-        let mut listeners = vec![(Kind::Admin, self.admin.acceptor(admin.places())?)];
-        if let Some(bound) = &self.probes {
-            listeners.push((Kind::Probes, bound.acceptor(probes.places())?));
-        }
-        Ok(listeners)
-    }
-}
-
 /// Starts the threads that serve the gate.
 fn start_workers(
     shared: &Arc<Reach>,
@@ -199,15 +178,6 @@ fn start_workers(
             .spawn(work)
     };
     (0..shared.workers).map(start).collect()
-}
-
-fn bind(listen: &Listen) -> Result<Bound, StartFault> {
-    let name = match listen {
-        Listen::Tcp(address) => address.to_string(),
-        Listen::Unix(path) => format!("unix:{}", path.display()),
-        Listen::Fd(name) => format!("fd:{name}"),
-    };
-    Bound::bind(listen).map_err(|error| StartFault::Listen(name, error))
 }
 
 /// One worker: accepts and serves until the process halts.
@@ -313,20 +283,17 @@ impl Drop for Open {
 /// Admin, probes, keys and signals, until the process is to end.
 async fn run_control(
     shared: &Arc<Reach>,
-    listeners: Vec<(Kind, Acceptor)>,
+    (admin, listeners): (Arc<Admin>, Vec<(Kind, Acceptor)>),
+    exporter: Arc<Exporter>,
     reloading: impl Future<Output = ()> + Send + 'static,
     drain: Drain,
     stop: &Notify,
 ) {
-    let admin = Arc::new(Admin {
-        live: shared.live.clone(),
-        telemetry: shared.telemetry.clone(),
-        readiness: shared.readiness.clone(),
-        status: shared.status.clone(),
-    });
     for (kind, acceptor) in listeners {
         tokio::spawn(accept_admin(admin.clone(), kind, acceptor, shared.clone()));
     }
+    tokio::spawn(telling::watch_rates(shared.telemetry.clone()));
+    tokio::spawn(exporter.clone().run());
     let reloading = tokio::spawn(reloading);
     let mut signals = Signals::new();
     tokio::select! {
@@ -351,6 +318,7 @@ async fn run_control(
         () = stop.notified() => tracing::warn!("told twice to stop: draining is cut short"),
         () = signals.next() => tracing::warn!("told twice to stop: draining is cut short"),
     }
+    exporter.finish().await;
     tracing::info!("stopped");
 }
 

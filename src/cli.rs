@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod explain;
 mod extras;
+mod learn;
 mod ready;
 mod run;
 mod token;
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::reload::{LoadFault, Loaded, Origin};
+use crate::telemetry::logs;
 
 /// Something failed while running.
 const FAILED: u8 = 1;
@@ -49,6 +51,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Asks a running sidecar whether it is ready; exit 0 or 1
     Ready(Source),
+    /// Lets everything through for a while, and drafts routes from what it saw
+    Learn(learn::Arguments),
     /// Shows everything on one machine with no AWS account: a pool, a legacy service, the sidecar between them
     Demo(demo::Arguments),
     /// Prints a completion script for a shell
@@ -75,16 +79,19 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(BAD));
         }
     };
-    match arguments.command {
+    let status = match arguments.command {
         Command::Run(source) => run::run(&source),
         Command::Check(source) => check::check(&source),
         Command::Token(arguments) => token::token(&arguments),
+        Command::Learn(arguments) => learn::learn(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Ready(source) => ready::ready(&source),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Completions(arguments) => extras::completions(&arguments),
         Command::Man => extras::man(),
-    }
+    };
+    logs::flush();
+    status
 }
 
 fn env(name: &str) -> Option<String> {

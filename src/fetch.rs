@@ -116,6 +116,24 @@ impl Fetcher {
         .await
     }
 
+    /// POSTs a JSON document to a collector. Any answer of the 200s is good; its body is not looked at.
+    pub async fn deliver(&self, url: &str, json: Vec<u8>) -> Result<(), FetchFault> {
+        let address = Address::collector(url)?;
+        let request = self
+            .client
+            .post(address.url.clone())
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(json);
+        self.within(&address, async {
+            let response = send(request, &address).await?;
+            match response.status().is_success() {
+                true => Ok(()),
+                false => Err(refused(&response, &address)),
+            }
+        })
+        .await
+    }
+
     /// Bounds a whole exchange: name, connection, handshake, head and body (K07: a drip is bounded by time, not by size).
     async fn within<T>(
         &self,

@@ -17,7 +17,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::clock::Clock;
-use crate::http::{browser, forwarded, problem};
+use crate::http::{browser, forwarded, problem, trace};
 use crate::identity::ClientCertificate;
 use crate::net::conn::Arrival;
 use crate::net::tls::Secured;
@@ -111,6 +111,8 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
         parts.method.clone(),
         parts.uri.clone(),
     );
+    exchange.scheme = seen.scheme;
+    exchange.trace = Some(trace::read(&parts.headers, gate.telemetry.traces.begun()));
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
 
@@ -225,6 +227,8 @@ pub fn final_answer(telemetry: &Telemetry, reason: Reason) -> Bytes {
     telemetry
         .metrics
         .refused(crate::telemetry::metrics::NO_ROUTE, reason);
+    let request_id = request_id.to_str().unwrap_or("");
+    telemetry.recent.refused_head(LISTENER, reason, request_id);
     render(&response)
 }
 

@@ -36,6 +36,7 @@ pub mod telemetry;
 // Things with a lifetime.
 pub mod credential;
 pub mod drain;
+pub mod export;
 pub mod fetch;
 pub mod net;
 pub mod pool;

@@ -4,6 +4,7 @@
 //! `explain` and policy tests run this very code. Nothing here may ever let a request through by default.
 
 pub mod explain;
+pub mod learn;
 pub mod path;
 pub mod permit;
 pub mod route;

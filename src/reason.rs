@@ -229,5 +229,6 @@ impl std::fmt::Display for Reason {
     }
 }
 
+mod hint;
 #[cfg(test)]
 mod tests;

@@ -217,6 +217,7 @@ fn attempt(origin: &Origin, old: &Snapshot, workers: usize, clock: &Clock) -> At
     let mut named = Vec::new();
     let outcome = match origin.load_from(&reading) {
         Ok(config) => {
+            let config = config.for_purpose(old.config.purpose);
             named.clone_from(&config.files);
             tests_hold(&config, clock).and_then(|()| {
                 old.rebuild(config, workers, clock, &read)
@@ -251,5 +252,5 @@ fn restyle(config: &Config, telemetry: &Telemetry) {
     if let Err(fault) = logs::restyle(&config.telemetry) {
         tracing::error!(fault, "the log stays as it was");
     }
-    telemetry.access.restyle(logs::access(&config.telemetry));
+    telemetry.restyle(&config.telemetry);
 }

@@ -137,7 +137,8 @@ impl Snapshot {
         let policy = compile::policy(&config).map_err(|_| BuildFault::Routes)?;
         let (rings, refreshing) = keys(&config, old, clock, read)?;
         let certificates = certificates(&config, old, clock, read)?;
-        let plans = config.routes.iter().map(|route| &*route.headers);
+        let plans = config.routes.iter().chain(&policy.unrouted);
+        let plans = plans.map(|route| &*route.headers);
         Ok(Snapshot {
             reserved: Reserved::new(plans, &config.identity.remove),
             policy,

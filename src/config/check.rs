@@ -23,7 +23,7 @@ mod tokens;
 mod upstreams;
 
 use super::inspection::Inspection;
-use super::model::Config;
+use super::model::{Config, Purpose};
 use super::raw::Entry;
 use super::raw::table::Table;
 
@@ -54,6 +54,7 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
             .is_some_and(|tls| tls.client_ca_file.is_some()),
     };
     let routes = routes::routes(routes, &defaults, &around);
+    let catch_all = routes::catch_all(&around, at)?;
     let cors = root
         .take("cors")
         .and_then(|item| item.table("[cors]", "cors"))
@@ -70,6 +71,8 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         tokens,
         identity,
         routes,
+        purpose: Purpose::Guard,
+        catch_all,
         cors,
         credentials: credentials.list,
         outbound,

@@ -1,6 +1,6 @@
 //! Config → what decides: the part of a snapshot that needs no key, no connection and no clock.
 
-use super::model::{Address, Config, Preflight, Upstream};
+use super::model::{Address, Config, Preflight, Purpose, Upstream};
 use crate::policy::explain::Names;
 use crate::policy::permit::Policy;
 use crate::policy::route::{Conflict, RouteTable};
@@ -15,6 +15,10 @@ pub fn policy(config: &Config) -> Result<Policy, Vec<Conflict>> {
         hosts: config.server.hosts.clone(),
         table: RouteTable::compile(&config.routes, config.paths.case, config.paths.allow)?,
         routes: config.routes.clone(),
+        unrouted: match config.purpose {
+            Purpose::Guard => None,
+            Purpose::Learn => Some(config.catch_all.clone()),
+        },
         case: config.paths.case,
         sources: config.tokens.sources.clone(),
         trust: Trust::new(config.pools.iter().map(|pool| pool.trust.clone()).collect()),

@@ -17,7 +17,7 @@ pub use credentials::{Credential, Outbound};
 use crate::clock::Timestamp;
 use crate::policy::explain::Asked;
 use crate::policy::path::{Case, Kinds};
-use crate::policy::route::{Host, Route};
+use crate::policy::route::{Host, Mode, Route};
 use crate::reason::Reason;
 use crate::secret::Secret;
 use crate::token::claims::Claims;
@@ -43,6 +43,10 @@ pub struct Config {
     pub identity: Identity,
     /// `[routes]` in their order, `[defaults]` applied.
     pub routes: Vec<Route>,
+    /// What it is read for. No key says so: only `learn` reads one to learn.
+    pub purpose: Purpose,
+    /// Takes every request there is, with the headers that all routes have. What `learn` has where no route answers.
+    pub catch_all: Route,
     /// `[cors]`
     pub cors: Option<Cors>,
     /// `[credentials.NAME]` in their order.
@@ -59,6 +63,34 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// SHA-256 of the text in hex, for status.
     pub hash: String,
+}
+
+impl Config {
+    /// The same, read for this purpose. To learn is to refuse nothing for its token, its rule or its route.
+    pub fn for_purpose(self, purpose: Purpose) -> Config {
+        if purpose == Purpose::Guard {
+            return self;
+        }
+        let audit = |route: Route| Route {
+            mode: Mode::Audit,
+            ..route
+        };
+        Config {
+            purpose,
+            routes: self.routes.into_iter().map(audit).collect(),
+            catch_all: audit(self.catch_all),
+            ..self
+        }
+    }
+}
+
+/// What a configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To guard: what no route takes is refused.
+    Guard,
+    /// To learn routes from the traffic: what no route takes is let through.
+    Learn,
 }
 
 /// Where a listener listens.
@@ -354,6 +386,8 @@ pub struct Telemetry {
     pub access_log: bool,
     /// Whether that line has `sub` and `client_id`.
     pub log_subject: bool,
+    /// The collector of traces, OTLP over HTTP; without a slash at its end.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// `log_format`

@@ -6,6 +6,7 @@ mod defaults;
 mod faults;
 mod forms;
 mod gate_tls;
+mod learnt;
 mod outbound;
 mod properties;
 mod requirements;

@@ -7,10 +7,9 @@ use crate::config::raw::item::Item;
 use crate::config::raw::{Entry, Span};
 
 /// Table, key or value, and what it is.
-const UNAVAILABLE: [(&str, &str, &str); 4] = [
+const UNAVAILABLE: [(&str, &str, &str); 3] = [
     ("", "login", "`[login]`"),
     ("routes.*", "login = true", "browser sign-in (`login`)"),
-    ("telemetry", "otlp_endpoint", "`otlp_endpoint`"),
     (
         "outbound.*.tls",
         "client_ca_file",

@@ -1,4 +1,5 @@
-//! Where a call goes: `https`, or `http` to this very host. Nothing else is ever called, whoever named it.
+//! Where a call goes: `https`, or `http` to this very host. Nothing else is ever called, whoever named it, but a
+//! collector of traces that the configuration names.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -25,6 +26,17 @@ impl Address {
                 "{address} is plain HTTP, which is only for loopback"
             ))),
             _ => Err(FetchFault::new(format!("{address} is no https:// URL"))),
+        }
+    }
+
+    /// Reads the URL of a collector, which is sent nothing secret and decides nothing: plain HTTP will do.
+    pub(super) fn collector(text: &str) -> Result<Address, FetchFault> {
+        let url = Url::parse(text)
+            .map_err(|_| FetchFault::new("the address of a collector is not a URL"))?;
+        let address = Address { url };
+        match address.url.scheme() {
+            "https" | "http" => Ok(address),
+            _ => Err(FetchFault::new(format!("{address} is no http:// URL"))),
         }
     }
 }

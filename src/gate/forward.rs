@@ -19,7 +19,7 @@ use super::upgrade::{self, Asked};
 use super::{Gate, Seen};
 use crate::config::model::{Authorization, HostHeader};
 use crate::http::websocket::Handshake;
-use crate::http::{forwarded, hop, trace};
+use crate::http::{forwarded, hop};
 use crate::identity::{self, Proof};
 use crate::net::body::{BodyCause, RequestBody};
 use crate::policy::permit::Permit;
@@ -68,6 +68,7 @@ pub(super) async fn forward(
     parts.version = Version::HTTP_11;
 
     let sent = Instant::now();
+    exchange.forwarded = Some(sent);
     let answer = upstream::send(
         upstream,
         Caller {
@@ -238,7 +239,9 @@ fn rewrite(
         headers,
     );
     headers.insert(REQUEST_ID, exchange.request_id.clone());
-    exchange.trace = Some(trace::apply(headers));
+    if let Some(trace) = &exchange.trace {
+        trace.apply(headers);
+    }
     let proof = Proof {
         principal: permit.principal().map(|principal| &**principal),
         certificate: seen.certificate,

@@ -19,34 +19,48 @@ pub struct Trace {
     pub trace_id: [u8; 16],
     /// The caller's span, if it sent a valid one.
     pub parent_id: Option<[u8; 8]>,
-    /// This hop's span.
+    /// The span of the request as a whole.
+    pub server_id: [u8; 8],
+    /// The span of the call to the upstream, which is told this one; a child of `server_id`.
     pub span_id: [u8; 8],
-    /// The `sampled` flag as the caller set it; not sampled when begun here.
+    /// The `sampled` flag as the caller set it, or as it was [`Begun`] here.
     pub sampled: bool,
 }
 
-/// Reads `traceparent` (W3C Trace Context §3.2; an invalid or repeated one is as none, and `tracestate` then ends here
-/// too), and sets the one for the upstream.
-pub fn apply(headers: &mut HeaderMap) -> Trace {
+/// Whether a trace that begins here is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// There is a collector for it.
+    Sampled,
+    /// It is only passed on.
+    Unsampled,
+}
+
+/// Reads `traceparent` (W3C Trace Context §3.2); an invalid or repeated one is as none.
+pub fn read(headers: &HeaderMap, begun: Begun) -> Trace {
     let mut sent = headers.get_all(TRACEPARENT).iter();
     let caller = match (sent.next(), sent.next()) {
         (Some(line), None) => parse(line.as_bytes()),
         _ => None,
     };
-    let trace = caller.unwrap_or_else(|| {
-        headers.remove(TRACESTATE);
-        Trace {
-            trace_id: random::trace(),
-            parent_id: None,
-            span_id: random::span(),
-            sampled: false,
-        }
-    });
-    headers.insert(TRACEPARENT, trace.render());
-    trace
+    caller.unwrap_or_else(|| Trace {
+        trace_id: random::trace(),
+        parent_id: None,
+        server_id: random::span(),
+        span_id: random::span(),
+        sampled: begun == Begun::Sampled,
+    })
 }
 
 impl Trace {
+    /// Sets the `traceparent` for the upstream. A `tracestate` whose parent was not valid ends here (§3.3).
+    pub fn apply(&self, headers: &mut HeaderMap) {
+        if self.parent_id.is_none() {
+            headers.remove(TRACESTATE);
+        }
+        headers.insert(TRACEPARENT, self.render());
+    }
+
     /// The `traceparent` for the upstream. Always version 00, with no flag but `sampled` (§3.2.2.5).
     fn render(&self) -> HeaderValue {
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
@@ -78,6 +92,7 @@ fn parse(text: &[u8]) -> Option<Trace> {
     Some(Trace {
         trace_id,
         parent_id: Some(parent_id),
+        server_id: random::span(),
         span_id: random::span(),
         sampled: flags & 1 == 1,
     })

@@ -42,6 +42,8 @@ pub struct Policy {
     pub routes: Vec<Route>,
     /// Their table.
     pub table: RouteTable,
+    /// Answers for what no route takes: in `learn` alone, and in audit. Else that is refused.
+    pub unrouted: Option<Route>,
     /// How letter case in paths is taken.
     pub case: Case,
     /// Where tokens are looked for.
@@ -228,17 +230,19 @@ fn find_route<'p>(
             "this service does not answer for that host",
         ));
     }
-    match policy.table.find(&policy.routes, method, host, readings) {
-        Found::Route(index) => Ok(&policy.routes[index]),
-        Found::Ambiguous => Err(ambiguous(
+    let found = policy.table.find(&policy.routes, method, host, readings);
+    match (found, &policy.unrouted) {
+        (Found::Route(index), _) => Ok(&policy.routes[index]),
+        (Found::Ambiguous, _) => Err(ambiguous(
             "two servers could read this path differently and choose different routes",
         )),
-        Found::MethodNotAllowed(allow) => Err(Refusal::new(
+        (_, Some(unrouted)) => Ok(unrouted),
+        (Found::MethodNotAllowed(allow), None) => Err(Refusal::new(
             Reason::MethodNotAllowed,
             "this path is known, but it does not take this method",
         )
         .with(Hint::Allow(allow))),
-        Found::Nothing => Err(Refusal::new(
+        (Found::Nothing, None) => Err(Refusal::new(
             Reason::NoRoute,
             "no route of this service matches the request",
         )),

@@ -85,3 +85,13 @@ fn audit_lets_through_only_what_a_token_or_a_rule_refused() {
         ]
     );
 }
+
+#[test]
+fn every_reason_says_what_to_do_in_one_sentence_or_two() {
+    let hints: HashSet<&str> = Reason::ALL.iter().map(|reason| reason.hint()).collect();
+    assert_eq!(hints.len(), Reason::ALL.len());
+    for hint in hints {
+        assert!(hint.ends_with('.') || hint.ends_with('?'), "{hint}");
+        assert!((40..=140).contains(&hint.len()), "{hint}");
+    }
+}

@@ -13,12 +13,10 @@ use tokio::task::JoinHandle;
 
 use super::{Facts, Origin, Reach, Reloader, Status};
 use crate::clock::Clock;
-use crate::config::model::LogFormat;
 use crate::net::room::Room;
 use crate::ready::Readiness;
 use crate::snapshot::{Live, Snapshot};
-use crate::telemetry::access::Style;
-use crate::telemetry::{AccessLog, Metrics, Telemetry};
+use crate::telemetry::{Metrics, Telemetry};
 use crate::token::mint::{self, NOW, Signer};
 
 /// Between a change and its being taken there may be this much: one look, and a moment of rest.
@@ -100,15 +98,9 @@ impl Process {
         let read = |path: &Path| reading.read(path);
         let snapshot = Snapshot::build(loaded.config, 1, &clock, &read).unwrap();
         let status = Arc::new(Status::new(&snapshot.config, NOW));
-        let style = Style {
-            on: false,
-            format: LogFormat::Json,
-            subject: true,
-        };
-        let telemetry = Arc::new(Telemetry {
-            metrics: Metrics::new().unwrap(),
-            access: AccessLog::start(style).unwrap(),
-        });
+        let settings = &snapshot.config.telemetry;
+        let telemetry = Telemetry::start(Metrics::new().unwrap(), settings, NOW);
+        let telemetry = Arc::new(telemetry.unwrap());
         let (live, now) = (Arc::new(Live::new(snapshot)), Arc::new(Notify::new()));
         let connections = live.load().config.limits.connections;
         let reach = Arc::new(Reach {

@@ -1,38 +1,39 @@
-//! The access log: a line a request on stderr, written by a thread of its own.
+//! The access log: a line a request, as it was when the request ended.
 //!
-//! Workers only append to a list, and never wait: when the writer can't keep up (a blocked pipe), lines are dropped and
-//! their number is told. Whatever a client sends is escaped, so one request is one line (Q12).
+//! Workers only hand over what is to be told; `sink` makes it into text and writes it. Whatever a client sends is escaped,
+//! so one request is one line (Q12). Never a token, a query or a header.
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Uri};
 
 use super::Exchange;
+use super::sink::{Entry, Sink};
 use crate::clock::{Clock, Timestamp};
 use crate::config::model::LogFormat;
 use crate::reason::Reason;
 use crate::token::Principal;
 
-/// How long lines may wait to be written.
-const FLUSH: Duration = Duration::from_millis(50);
-/// How long the writer sleeps while nothing is told.
-const REST: Duration = Duration::from_secs(1);
-/// Lines that may wait; beyond them lines are lost, and counted.
-const WAITING: usize = 65_536;
 /// Bytes of a path that are told.
 const PATH_BYTES: usize = 2_048;
 
 /// The access log.
 pub struct AccessLog {
-    shared: Arc<Shared>,
+    sink: &'static Sink,
+    /// Whether there is one, for those who have something to tell.
+    on: AtomicBool,
+    style: Mutex<Style>,
 }
 
-/// What is told, and how. May change while lines wait: they are written as is said then.
+/// What is told, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     /// Whether there is a line for each request.
@@ -43,21 +44,8 @@ pub struct Style {
     pub subject: bool,
 }
 
-struct Shared {
-    /// That of the style, for those who have something to tell.
-    on: AtomicBool,
-    waiting: Mutex<Waiting>,
-}
-
-struct Waiting {
-    style: Style,
-    lines: Vec<Line>,
-    lost: u64,
-    closed: bool,
-}
-
 /// What a line tells, as it was at the end of its request; made into text by the writer.
-struct Line {
+pub(super) struct Line {
     at: Timestamp,
     request_id: HeaderValue,
     listener: &'static str,
@@ -77,33 +65,28 @@ struct Line {
 }
 
 impl AccessLog {
-    /// Starts the writer.
-    pub fn start(style: Style) -> std::io::Result<AccessLog> {
-        let shared = Arc::new(Shared {
+    /// Starts it.
+    pub fn start(style: Style) -> io::Result<AccessLog> {
+        Ok(AccessLog {
+            sink: Sink::stderr()?,
             on: AtomicBool::new(style.on),
-            waiting: Mutex::new(Waiting {
-                style,
-                lines: Vec::new(),
-                lost: 0,
-                closed: false,
-            }),
-        });
-        let writer = shared.clone();
-        std::thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || write_all(&writer))?;
-        Ok(AccessLog { shared })
+            style: Mutex::new(style),
+        })
     }
 
     /// Tells in this style from now on.
     pub fn restyle(&self, style: Style) {
-        self.shared.lock().style = style;
-        self.shared.on.store(style.on, Ordering::Relaxed);
+        *self.style() = style;
+        self.on.store(style.on, Ordering::Relaxed);
+    }
+
+    fn style(&self) -> MutexGuard<'_, Style> {
+        self.style.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells of a request that has ended, if such are told of.
     pub fn record(&self, exchange: &Exchange, status: u16) {
-        if !self.shared.on.load(Ordering::Relaxed) {
+        if !self.on.load(Ordering::Relaxed) {
             return;
         }
         let line = Line {
@@ -124,77 +107,13 @@ impl AccessLog {
             upstream: exchange.upstream,
             trace_id: exchange.trace.map(|trace| trace.trace_id),
         };
-        let mut waiting = self.shared.lock();
-        if waiting.lines.len() < WAITING {
-            waiting.lines.push(line);
-        } else {
-            waiting.lost += 1;
-        }
+        let style = *self.style();
+        self.sink.push(Entry::Access(line, style));
     }
 
     /// Writes what still waits. Called once, at the end.
     pub fn flush(&self) {
-        let taken = self.shared.lock().take();
-        write(taken);
-    }
-}
-
-impl Drop for AccessLog {
-    fn drop(&mut self) {
-        self.flush();
-        self.shared.lock().closed = true;
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Lines to be written, in a style, and how many were lost before them.
-type Taken = (Vec<Line>, Style, u64);
-
-impl Waiting {
-    fn take(&mut self) -> Taken {
-        let lines = std::mem::take(&mut self.lines);
-        (lines, self.style, std::mem::take(&mut self.lost))
-    }
-}
-
-fn write_all(shared: &Shared) {
-    loop {
-        let on = shared.on.load(Ordering::Relaxed);
-        std::thread::sleep(if on { FLUSH } else { REST });
-        let mut waiting = shared.lock();
-        if waiting.closed {
-            return;
-        }
-        if waiting.lines.is_empty() {
-            continue;
-        }
-        let taken = waiting.take();
-        drop(waiting);
-        write(taken);
-    }
-}
-
-fn write((lines, style, lost): Taken) {
-    let mut text = String::with_capacity(lines.len() * 512);
-    for line in &lines {
-        match style.format {
-            LogFormat::Json => line.render_json(&mut text, style.subject),
-            LogFormat::Text => line.render_text(&mut text, style.subject),
-        }
-        text.push('\n');
-    }
-    // A log that can't be written must not stop requests (Q11).
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
-    if lost > 0 {
-        tracing::warn!(
-            lost,
-            "access log lines were lost: stderr is not read fast enough"
-        );
+        self.sink.flush();
     }
 }
 
@@ -247,6 +166,14 @@ impl Line {
         }
     }
 
+    /// Appends it as text, without a line end.
+    pub(super) fn render(&self, text: &mut String, style: Style) {
+        match style.format {
+            LogFormat::Json => self.render_json(text, style.subject),
+            LogFormat::Text => self.render_text(text, style.subject),
+        }
+    }
+
     fn render_json(&self, text: &mut String, subject: bool) {
         text.push_str("{\"time\":\"");
         render_time(self.at, text);
@@ -255,7 +182,7 @@ impl Line {
             // Writing to a String can't fail.
             let _ = match field {
                 Field::Text(value) => {
-                    write!(text, ",\"{name}\":{}", serde_json::Value::from(value))
+                    write!(text, ",\"{name}\":{}", quoted(value))
                 }
                 Field::Number(value) => write!(text, ",\"{name}\":{value}"),
                 Field::Millis(value) => {
@@ -272,7 +199,7 @@ impl Line {
         self.each(subject, &mut |name, field| {
             let _ = match field {
                 Field::Text(value) if is_plain(value) => write!(text, " {name}={value}"),
-                Field::Text(value) => write!(text, " {name}={}", serde_json::Value::from(value)),
+                Field::Text(value) => write!(text, " {name}={}", quoted(value)),
                 Field::Number(value) => write!(text, " {name}={value}"),
                 Field::Millis(value) => write!(text, " {name}={:.3}", value.as_secs_f64() * 1e3),
             };
@@ -288,7 +215,32 @@ fn is_plain(value: &str) -> bool {
             .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'='))
 }
 
-fn cut(text: &str, bytes: usize) -> &str {
+/// A JSON string that stays on its line, in whatever reads lines: also without the characters that some take for a line's
+/// end (U+0085, U+2028, U+2029) or that turn text around on a screen.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => quoted.extend(['\\', char]),
+            char if is_troublesome(char) => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(char));
+            }
+            char => quoted.push(char),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Whether a character may end a line, move a cursor, or turn text around. None of them is beyond U+FFFF.
+pub(super) fn is_troublesome(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+}
+
+/// At most this many bytes of a text, and no half character.
+pub(super) fn cut(text: &str, bytes: usize) -> &str {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -1,8 +1,8 @@
 //! The record of one request, from its head to the end of its answer.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{HeaderValue, Method, Uri};
@@ -10,6 +10,7 @@ use http::{HeaderValue, Method, Uri};
 use super::Telemetry;
 use super::metrics::NO_ROUTE;
 use crate::http::trace::Trace;
+use crate::policy::learn::{Lessons, Observation};
 use crate::reason::Reason;
 use crate::token::Principal;
 
@@ -22,6 +23,8 @@ pub struct Exchange {
     pub started: Instant,
     /// The client's address; none on a Unix socket.
     pub client: Option<SocketAddr>,
+    /// `http` or `https`, as the client came.
+    pub scheme: &'static str,
     /// Its id, as the upstream and the client see it.
     pub request_id: HeaderValue,
     /// Its method.
@@ -42,6 +45,8 @@ pub struct Exchange {
     pub received: Option<Arc<AtomicU64>>,
     /// Bytes of its answer's body that went out.
     pub sent: u64,
+    /// When it was forwarded.
+    pub forwarded: Option<Instant>,
     /// From forwarding to the upstream's head.
     pub upstream: Option<Duration>,
     /// The trace it belongs to.
@@ -64,6 +69,7 @@ impl Exchange {
             listener,
             started: Instant::now(),
             client,
+            scheme: "http",
             request_id,
             method,
             uri,
@@ -74,9 +80,23 @@ impl Exchange {
             status: 0,
             received: None,
             sent: 0,
+            forwarded: None,
             upstream: None,
             trace: None,
         })
+    }
+
+    /// What `learn` takes from it.
+    fn teach(&self, lessons: &Mutex<Lessons>, status: u16) {
+        let mut lessons = lessons.lock().unwrap_or_else(PoisonError::into_inner);
+        lessons.observe(&Observation {
+            method: self.method.as_str(),
+            path: self.uri.path(),
+            route: self.route.as_deref(),
+            principal: self.principal.as_deref(),
+            refused: self.reason.or(self.audit),
+            status,
+        });
     }
 
     /// Bytes of the request's body so far.
@@ -104,9 +124,19 @@ impl Drop for Exchange {
         );
         if let Some(reason) = self.reason {
             metrics.refused(route, reason);
+            self.telemetry.recent.refused(self, reason);
         }
-        if let Some(reason) = self.audit {
+        if let (Some(reason), Some(route)) = (self.audit, &self.route) {
+            let client = self.principal.as_deref();
+            let client = client.and_then(|principal| principal.client_id.as_deref());
             metrics.audited(route, reason);
+            self.telemetry.audits.audited(route, reason, client);
+        }
+        if let Some(lessons) = &self.telemetry.lessons {
+            self.teach(lessons, status);
+        }
+        if let Some(trace) = &self.trace {
+            self.telemetry.traces.record(self, trace, status);
         }
         self.telemetry.access.record(self, status);
     }

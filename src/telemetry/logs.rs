@@ -1,17 +1,27 @@
 //! The program's own log: `tracing` events as JSON or text lines on stderr. Level and format follow the configuration.
+//!
+//! An allow-list decides what may be talkative: at any `log_level`, only this program's own modules go below a warning.
+//! What hyper, h2, reqwest or rustls tell at debug or trace holds heads of requests, tokens and all (O5, Q13).
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::fmt::format::{Format, Full, Json, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, reload};
 
-use super::access::Style;
+use super::access::{Style, is_troublesome};
+use super::sink::{Entry, Sink};
 use crate::config::model::{LogFormat, Telemetry};
 
 /// Sets the filter of this process's log, once that is started.
@@ -40,21 +50,27 @@ pub fn access(settings: &Telemetry) -> Style {
 
 /// Starts logging for this process. A second call changes nothing.
 pub fn start(settings: &Telemetry) -> Result<(), String> {
-    let builder = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .event_format(Lines {
-            json: Format::default()
-                .json()
-                .flatten_event(true)
-                .with_current_span(false)
-                .with_span_list(false),
-            text: Format::default(),
-        })
-        .with_env_filter(filter(settings)?)
-        .with_filter_reloading();
-    let handle = builder.reload_handle();
-    if builder.try_init().is_ok() {
+    let sink = Sink::stderr().map_err(|error| format!("logging can't start: {error}"))?;
+    let on_terminal = std::io::stderr().is_terminal();
+    let (filter, handle) = reload::Layer::new(filter(settings)?);
+    let lines = Lines {
+        json: Format::default()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false),
+        text: Format::default(),
+    };
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(on_terminal)
+        .event_format(lines)
+        .with_writer(Lined { sink, on_terminal })
+        .with_filter(filter.and(filter_fn(may_be_told)));
+    if tracing_subscriber::registry()
+        .with(layer)
+        .try_init()
+        .is_ok()
+    {
         AS_JSON.store(format(settings) == LogFormat::Json, Ordering::Relaxed);
         let refilter = move |filter| {
             // Fails when the log is gone, and then there is nobody to tell.
@@ -75,9 +91,30 @@ pub fn restyle(settings: &Telemetry) -> Result<(), String> {
     Ok(())
 }
 
-/// What is logged at all.
+/// What is logged at all, of what [`may_be_told`].
 pub fn filter(settings: &Telemetry) -> Result<EnvFilter, String> {
     EnvFilter::try_new(&settings.log_level).map_err(|error| format!("log_level: {error}"))
+}
+
+/// Writes what still waits, at the end of the process.
+pub fn flush() {
+    if let Ok(sink) = Sink::stderr() {
+        sink.flush();
+    }
+}
+
+/// Lines of both logs that could not be written.
+pub fn lost() -> u64 {
+    Sink::stderr().map_or(0, Sink::lost)
+}
+
+/// Ours at any level; others' only from warnings on.
+fn may_be_told(event: &Metadata<'_>) -> bool {
+    let ours = event
+        .target()
+        .strip_prefix(env!("CARGO_PKG_NAME"))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    ours || *event.level() <= Level::WARN
 }
 
 /// A line for an event, as is asked for at its time.
@@ -102,4 +139,68 @@ where
             false => self.text.format_event(context, writer, event),
         }
     }
+}
+
+/// Hands each event to the sink when it is whole.
+struct Lined {
+    sink: &'static Sink,
+    /// Whether a person reads along: colours are our own then, and a fault of several lines may have them.
+    on_terminal: bool,
+}
+
+/// One event in the making.
+struct Told {
+    sink: &'static Sink,
+    on_terminal: bool,
+    bytes: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for Lined {
+    type Writer = Told;
+
+    fn make_writer(&'a self) -> Told {
+        Told {
+            sink: self.sink,
+            on_terminal: self.on_terminal,
+            bytes: Vec::new(),
+        }
+    }
+}
+
+impl Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        if !bytes.is_empty() {
+            let line = one_line(&bytes, self.on_terminal);
+            self.sink.push(Entry::Event(line.into_bytes()));
+        }
+    }
+}
+
+/// An event as one line (Q12): what is said by others (a server's certificate, a file's name) can't begin another.
+fn one_line(bytes: &[u8], on_terminal: bool) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut line = String::with_capacity(text.len());
+    for char in text.trim_end_matches('\n').chars() {
+        match char {
+            '\u{1b}' | '\n' if on_terminal => line.push(char),
+            char if is_troublesome(char) => {
+                // As JSON has it, which is right for both formats.
+                line.push_str(&format!("\\u{:04x}", u32::from(char)));
+            }
+            char => line.push(char),
+        }
+    }
+    line
 }

@@ -11,6 +11,10 @@ use prometheus::{
 
 use crate::reason::Reason;
 
+mod counts;
+
+pub use counts::RouteCounts;
+
 /// The label of a request that no route matched.
 pub const NO_ROUTE: &str = "none";
 
@@ -41,6 +45,10 @@ pub struct Metrics {
     pub jwks_last_success: GaugeVec,
     /// How many keys each pool has.
     pub jwks_keys: IntGaugeVec,
+    /// Spans for the collector: `sent`, `dropped`.
+    trace_spans: IntCounterVec,
+    /// Lines of log that could not be written.
+    log_lines_lost: IntCounter,
     config_reloads: IntCounterVec,
     config_last_reload: Gauge,
 }
@@ -181,6 +189,18 @@ impl Metrics {
                 "Keys a pool's tokens are verified with.",
                 &["pool"],
             )?,
+            trace_spans: families.counters(
+                "trace_spans_total",
+                "Spans for the collector of traces.",
+                &["result"],
+            )?,
+            log_lines_lost: families.add(
+                "counter",
+                IntCounter::with_opts(named(
+                    "log_lines_lost_total",
+                    "Lines of log that could not be written.",
+                )),
+            )?,
             config_reloads: families.counters(
                 "config_reloads_total",
                 "Configurations offered.",
@@ -295,6 +315,17 @@ impl Metrics {
             misses,
         );
         self.token_cache_entries.set(entries as i64);
+    }
+
+    /// What is known of spans: sent and dropped.
+    pub fn observe_spans(&self, (sent, dropped): (u64, u64)) {
+        raise(&self.trace_spans.with_label_values(&["sent"]), sent);
+        raise(&self.trace_spans.with_label_values(&["dropped"]), dropped);
+    }
+
+    /// What is known of lost lines of log.
+    pub fn observe_log(&self, lost: u64) {
+        raise(&self.log_lines_lost, lost);
     }
 
     /// The text exposition format, version 0.0.4. A family without a sample shows its HELP and TYPE all the same.

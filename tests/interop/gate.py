@@ -51,8 +51,8 @@ class Gate:
         self.process = processes.start(self._begin)
 
     def _begin(self):
-        self.port, self._admin_port = processes.free_port(), processes.free_port()
-        text = SERVER.format(port=self.port, admin_port=self._admin_port, upstream=self._upstream_url) + self._policy
+        self.port, self.admin_port = processes.free_port(), processes.free_port()
+        text = SERVER.format(port=self.port, admin_port=self.admin_port, upstream=self._upstream_url) + self._policy
         file = self._directory / "portcullis.toml"
         file.write_text(text)
         process = processes.Process("gate", [BINARY, "run", "--config", file], self._directory, self._env)
@@ -60,7 +60,7 @@ class Gate:
 
     def _is_ready(self):
         try:
-            return send(self._admin_port, "GET", "/readyz").status == 200
+            return send(self.admin_port, "GET", "/readyz").status == 200
         except OSError:
             return False
 

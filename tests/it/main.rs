@@ -18,6 +18,7 @@ mod keys;
 mod paths;
 mod reload;
 mod rules;
+mod status;
 mod tidy;
 mod tokens;
 mod transport;

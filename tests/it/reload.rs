@@ -176,7 +176,9 @@ fn coloured(rig: &Rig, blue: &Recorder, is_blue: bool) -> String {
         ),
         false => ("red", "", "access = \"public\""),
     };
+    // Without the lines of its requests, among which those of its reloads would be looked for again and again.
     let setup = Setup::standard()
+        .telemetry("access_log = false")
         .headers(&format!(
             "X-First = \"{colour}-{{sub}}\"\nX-Second = \"{colour}-{{username}}\"\n"
         ))

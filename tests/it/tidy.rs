@@ -18,6 +18,7 @@ const LAYERS: [&[&str]; 9] = [
     &[
         "ready",
         "drain",
+        "export",
         "pool",
         "credential",
         "fetch",
@@ -93,8 +94,12 @@ const FUNCTION_LINES: usize = 60;
 const LONGER: [&str; 0] = [];
 /// The map of the whole house may take more lines at its top.
 const MAP: &str = "lib.rs";
-/// Functions that are tables: a row for each reason, a row for each metric.
-const TABLES: [&str; 2] = ["reason.rs: fn row", "telemetry/metrics.rs: fn new"];
+/// Functions that are tables: rows for each reason, a row for each metric.
+const TABLES: [&str; 3] = [
+    "reason.rs: fn row",
+    "reason/hint.rs: fn hint",
+    "telemetry/metrics.rs: fn new",
+];
 
 /// One source file.
 struct Source {

@@ -17,6 +17,7 @@ use super::pools::Pools;
 use super::upstreams::Upstreams;
 use super::{patterns, rules, server};
 use crate::config::fault::Fault;
+use crate::config::inspection::Inspection;
 use crate::config::model::Paths;
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
@@ -94,6 +95,14 @@ pub(super) fn routes(table: Table<'_>, defaults: &Table<'_>, around: &Around<'_>
         );
     }
     routes
+}
+
+/// The route that takes every request, with nothing of `[defaults]`.
+pub(super) fn catch_all(around: &Around<'_>, at: &Inspection<'_>) -> Option<Route> {
+    let table = Table::new("", "routes.*", None, &[], at);
+    let pattern = Pattern::parse("/{*rest}").ok();
+    let mut plans = Plans::new(around.globals);
+    read(&Arc::from("none"), pattern, table, around, &mut plans)
 }
 
 fn conflicts(routes: &[Route], paths: Paths) -> Vec<crate::policy::route::Conflict> {

@@ -66,9 +66,24 @@ pub(super) fn telemetry(mut table: Table<'_>) -> Telemetry {
         log_level: table.or("log_level", log_level, "info".to_owned()),
         access_log: table.or("access_log", Item::boolean, true),
         log_subject: table.or("log_subject", Item::boolean, true),
+        otlp_endpoint: table.optional("otlp_endpoint", collector),
     };
     table.finish();
     telemetry
+}
+
+/// Where traces go. Plain http is taken anywhere: a span holds no secret, and collectors in a cluster rarely speak TLS.
+fn collector(item: Item<'_>) -> Option<String> {
+    let expected = "a URL such as \"http://127.0.0.1:4318\"";
+    let url = origins::url(item, &["http", "https"], expected)?;
+    if url.path.contains('?') {
+        return item.refuse(
+            "`otlp_endpoint` has a query",
+            "expected a URL without one: /v1/traces is put behind it",
+        );
+    }
+    let text = item.string()?;
+    Some(text.trim_end_matches('/').to_owned())
 }
 
 /// A level, or a filter. A lone word that is no level would be read as the name of a module, and silence everything.

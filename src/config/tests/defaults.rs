@@ -170,6 +170,7 @@ fn every_default_is_the_contract_s() {
             log_level: "info",
             access_log: true,
             log_subject: true,
+            otlp_endpoint: None,
         },
     )
     "#);

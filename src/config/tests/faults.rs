@@ -476,8 +476,6 @@ fn what_this_version_lacks_is_told_and_never_ignored() {
     assert_snapshot!(refused(
         r#"[login]
 pool = "main"
-[telemetry]
-otlp_endpoint = "http://127.0.0.1:4318"
 [routes]
 "/a" = { login = true }
 "#
@@ -488,19 +486,13 @@ otlp_endpoint = "http://127.0.0.1:4318"
     4 | [login]
       |  ^^^^^ not available in this version
 
-    error: `otlp_endpoint` is not available in this version
-     --> portcullis.toml:7:1
-      |
-    7 | otlp_endpoint = "http://127.0.0.1:4318"
-      | ^^^^^^^^^^^^^ not available in this version
-
     error: browser sign-in (`login`) is not available in this version
-     --> portcullis.toml:9:18
+     --> portcullis.toml:7:18
       |
-    9 | "/a" = { login = true }
+    7 | "/a" = { login = true }
       |                  ^^^^ not available in this version
 
-    portcullis.toml: 3 faults
+    portcullis.toml: 2 faults
     "#);
     assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
     loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
-use super::{Trace, apply};
+use super::{Begun, Trace, read};
 
 const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
@@ -20,7 +20,8 @@ fn applied(parents: &[&str]) -> (Trace, HeaderMap) {
         "tracestate",
         HeaderValue::from_static("rojo=00f067aa0ba902b7"),
     );
-    let trace = apply(&mut headers);
+    let trace = read(&headers, Begun::Unsampled);
+    trace.apply(&mut headers);
     (trace, headers)
 }
 

@@ -61,6 +61,7 @@ fn routes() -> Vec<Route> {
 
 fn policy(routes: Vec<Route>) -> Policy {
     Policy {
+        unrouted: None,
         hosts: Vec::new(),
         table: RouteTable::compile(&routes, Case::Guard, Kinds::NONE).expect("no conflict"),
         routes,
