@@ -69,16 +69,13 @@ pub(super) async fn forward(
 
     let sent = Instant::now();
     exchange.forwarded = Some(sent);
-    let answer = upstream::send(
-        upstream,
-        Caller {
-            worker: gate.worker,
-            pins: &seen.line.pins,
-        },
-        &permit,
-        Request::from_parts(parts, body),
-    )
-    .await;
+    let pins = &seen.line.pins;
+    let caller = Caller {
+        worker: gate.worker,
+        pins,
+    };
+    let request = Request::from_parts(parts, body);
+    let answer = upstream::send(upstream, caller, &permit, request).await;
     exchange.upstream = Some(sent.elapsed());
     let mut answer = answer.map_err(|fault| refusal(upstream, &fault))?;
     if let (StatusCode::SWITCHING_PROTOCOLS, Some(asked)) = (answer.status(), asked) {
@@ -211,13 +208,8 @@ fn rewrite(
         .cloned()
         .unwrap_or(HeaderValue::from_static(""));
     let peer = exchange.client.map(|client| client.ip().to_canonical());
-    let trusted = peer.is_some_and(|peer| {
-        config
-            .server
-            .trusted_proxies
-            .iter()
-            .any(|network| network.contains(&peer))
-    });
+    let proxies = &config.server.trusted_proxies;
+    let trusted = peer.is_some_and(|peer| proxies.iter().any(|proxy| proxy.contains(&peer)));
     hop::strip(headers);
     join_cookies(headers);
     headers.remove(header::EXPECT); // answered here: 100 goes out when the upstream begins to read

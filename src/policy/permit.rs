@@ -9,6 +9,7 @@ mod overrides;
 mod rehearsal;
 mod rewrite;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header;
@@ -158,35 +159,17 @@ fn decide<'p>(
     evidence: Evidence<'_>,
     now: Timestamp,
 ) -> Admission<'p> {
-    let host = match check_head(head) {
-        Ok(host) => host,
-        Err(refusal) => return Admission::Refuse(None, None, refusal),
-    };
-    let readings = match path::read(head.uri.path(), policy.table.admitted()) {
-        Ok(readings) if !head.fragment => readings,
-        Ok(_) => {
-            return Admission::Refuse(
-                None,
-                None,
-                ambiguous("the target has a fragment, which some servers cut off and others read"),
-            );
-        }
-        Err(refusal) => return Admission::Refuse(None, None, refusal),
-    };
-    let preflight = policy.cors.then(|| requested_method(head)).flatten();
-    let method = preflight.unwrap_or(head.method.as_str());
-    let route = match find_route(policy, method, &host, &readings) {
-        Ok(route) => route,
-        Err(refusal) => return Admission::Refuse(None, None, refusal),
-    };
-    let target = rewrite(
+    let Located {
         route,
-        head.uri.path(),
-        &readings,
-        policy.case,
-        policy.table.admitted(),
-    );
-    let target = match target {
+        host,
+        readings,
+        preflight,
+    } = match locate(head, policy) {
+        Ok(located) => located,
+        Err(refusal) => return Admission::Refuse(None, None, refusal),
+    };
+    let admitted = policy.table.admitted();
+    let target = match rewrite(route, head.uri.path(), &readings, policy.case, admitted) {
         Ok(target) => target,
         Err(refusal) => return Admission::Refuse(Some(route), None, refusal),
     };
@@ -195,7 +178,7 @@ fn decide<'p>(
         principal: None,
         place: None,
         audit: None,
-        preflight: preflight.is_some(),
+        preflight,
         overrides: Overrides::Strip,
         target,
     };
@@ -216,6 +199,34 @@ fn decide<'p>(
         permit.overrides = Overrides::Keep;
     }
     Admission::Permit(permit)
+}
+
+/// Where a request goes, before it is asked who sent it.
+struct Located<'p, 'h> {
+    route: &'p Route,
+    host: Cow<'h, str>,
+    readings: Readings<'h>,
+    preflight: bool,
+}
+
+/// Head → path → route.
+fn locate<'p, 'h>(head: &Head<'h>, policy: &'p Policy) -> Result<Located<'p, 'h>, Refusal> {
+    let host = check_head(head)?;
+    let readings = path::read(head.uri.path(), policy.table.admitted())?;
+    if head.fragment {
+        return Err(ambiguous(
+            "the target has a fragment, which some servers cut off and others read",
+        ));
+    }
+    let preflight = policy.cors.then(|| requested_method(head)).flatten();
+    let method = preflight.unwrap_or(head.method.as_str());
+    let route = find_route(policy, method, &host, &readings)?;
+    Ok(Located {
+        route,
+        host,
+        readings,
+        preflight: preflight.is_some(),
+    })
 }
 
 fn find_route<'p>(

@@ -169,20 +169,18 @@ fn find<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Entry> {
     entries.iter().find(|entry| entry.key == key)
 }
 
-/// The known word that was most likely meant.
+/// The known word that was most likely meant: a few letters away, or longer by an ending.
 pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase().replace('-', "_");
-    known
+    let away = |known: &str| {
+        let distance = strsim::damerau_levenshtein(&word, &known.replace('-', "_"));
+        let begun = word.len() >= 4 && known.starts_with(&format!("{word}_"));
+        (begun || distance <= 1 + known.len() / 4).then_some(distance)
+    };
+    let near = known
         .iter()
-        .map(|known| {
-            (
-                strsim::damerau_levenshtein(&word, &known.replace('-', "_")),
-                *known,
-            )
-        })
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
-        .min()
-        .map(|(_, known)| known)
+        .filter_map(|known| Some((away(known)?, *known)));
+    near.min().map(|(_, known)| known)
 }
 
 /// Words as a list in prose.
