@@ -34,7 +34,6 @@ pub struct WireLimits {
 /// A client that has closed its side, and whose answer is still to come, is answered if that takes no longer than this.
 /// Whether it is still there can't be known before something is written: `nc -N` waits, a browser's tab is gone (R12, S20).
 const HALF_CLOSED: Duration = Duration::from_secs(1);
-
 /// A client that was refused while it was still sending has so long to read why; what it sends is thrown away (S19).
 const LINGER: Duration = Duration::from_secs(2);
 /// And so many bytes of it are.
@@ -55,6 +54,7 @@ pub struct Wire<S> {
     parting: Parting,
     answer: FinalAnswer,
     farewell: Option<Bytes>,
+    owes: bool, // a part of what hyper writes still waits for room in the socket
 }
 
 /// How far a connection is on its way to its end.
@@ -178,6 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             parting: Parting::No,
             answer,
             farewell: None,
+            owes: false,
         }
     }
 
@@ -266,8 +267,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     fn watch_write(
         &mut self,
         cx: &mut Context<'_>,
+        whole: usize,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        self.owes = !matches!(&written, Poll::Ready(Ok(part)) if *part == whole);
         if let (Parting::HalfClosed(alarm), Poll::Ready(Ok(1..))) = (&mut self.parting, &written) {
             alarm.set(HALF_CLOSED);
         }
@@ -335,6 +338,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<S> {
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending => ready!(wire.poll_patience(cx)),
         };
+        if refused.is_some() && (wire.owes || wire.tally.with(|progress| progress.is_answering())) {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into())); // it would be read as that answer, or as part of it
+        }
         wire.farewell = Some(refused.map_or_else(Bytes::new, |reason| (wire.answer)(reason)));
         wire.poll_farewell(cx)
     }
@@ -350,7 +356,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             return Poll::Ready(Ok(buf.len())); // hyper's own bare 400 for the head it never got
         }
         let written = Pin::new(&mut self.socket).poll_write(cx, buf);
-        self.watch_write(cx, written)
+        self.watch_write(cx, buf.len(), written)
     }
 
     fn poll_write_vectored(
@@ -358,11 +364,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let whole = bufs.iter().map(|buf| buf.len()).sum();
         if self.farewell.is_some() {
-            return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
+            return Poll::Ready(Ok(whole));
         }
         let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
-        self.watch_write(cx, written)
+        self.watch_write(cx, whole, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -388,3 +395,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         self.poll_linger(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;
