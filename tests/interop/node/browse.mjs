@@ -2,7 +2,7 @@
 //
 //   { "executable", "url", "scheme": "light" | "dark", "width", "height", "steps": [STEP…] }
 //   STEP: { "click": SELECTOR } | { "until": EXPRESSION } | { "read": EXPRESSION, "as": NAME } | { "picture": FILE }
-//       | { "open": URL }
+//       | { "ask": URL }, which is asked for by something else than the browser
 import { chromium } from "playwright-core";
 
 let text = "";
@@ -31,7 +31,7 @@ try {
   page.on("request", (request) => said.requested.push(request.url()));
   await page.goto(wanted.url);
   for (const step of wanted.steps) {
-    if (step.open) await page.goto(step.open);
+    if (step.ask) await (await fetch(step.ask)).text();
     if (step.click) await page.click(step.click);
     // Not by `eval` in the page, which its policy forbids: the debugger evaluates, and is asked again until it is true.
     if (step.until) {
