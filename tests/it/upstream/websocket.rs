@@ -230,7 +230,7 @@ fn s24_it_outlives_its_token_where_the_configuration_says_so() {
     let setup = setup().also("[tokens]\nstreams_outlive_token = true");
     let behind = Behind::start(&setup, &bare.url());
     let mut client = Wire::open(behind.gate.address);
-    let expiry = now() + 1;
+    let expiry = now() + 3;
     client.write(handshake("/ws", &bearer(expiry)));
     client.head();
     while now() <= expiry {
