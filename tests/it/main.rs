@@ -17,6 +17,7 @@ mod headers;
 mod inject;
 mod keys;
 mod paths;
+mod reasons;
 mod reload;
 mod rules;
 mod status;
