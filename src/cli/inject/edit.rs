@@ -30,11 +30,6 @@ impl<'text> Edits<'text> {
         self.changes.is_empty()
     }
 
-    /// How many changes there are.
-    pub(super) fn len(&self) -> usize {
-        self.changes.len()
-    }
-
     /// Adds keys to a mapping that has none of them. Once for each mapping.
     pub(super) fn add_keys(
         &mut self,
@@ -95,13 +90,7 @@ impl<'text> Edits<'text> {
         scalar: &Node,
         value: &Value,
     ) -> Result<(), Unsuitable> {
-        let Content::Scalar {
-            value: text,
-            plain: _,
-        } = &scalar.content
-        else {
-            return Err("is not a plain value");
-        };
+        let text = scalar.text().ok_or("is not a plain value")?;
         if text.is_empty() && scalar.is_null() {
             // Nothing is written there: the place is behind the colon of its key.
             let rest = &self.text[key.end..];
