@@ -135,6 +135,16 @@ impl Plan {
         }
     }
 
+    /// Tells the name at the top of every claim that goes into a header.
+    pub fn each_claim(&self, tell: &mut dyn FnMut(&str)) {
+        let templates = self.headers.iter().flat_map(|header| &header.alternatives);
+        for part in templates.flat_map(|template| &template.0) {
+            if let Part::Claim(name) = part {
+                tell(&name.top());
+            }
+        }
+    }
+
     /// Whether a header depends on the client's certificate.
     pub fn tells_of_certificate(&self) -> bool {
         let templates = self.headers.iter().flat_map(|header| &header.alternatives);

@@ -10,6 +10,7 @@ mod credentials;
 mod fetch;
 mod headers;
 mod identity;
+mod kept;
 mod origins;
 mod outbound;
 mod patterns;
@@ -62,7 +63,7 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
     let telemetry = tokens::telemetry(root.below("telemetry", "telemetry"));
     let tests = tests_table::tests(root.below("tests", "tests"), &pools);
     root.finish();
-    let config = Config {
+    let mut config = Config {
         server,
         limits,
         paths,
@@ -82,6 +83,7 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         files: at.files.borrow().clone(),
         hash: hash(text),
     };
+    kept::note(&mut config);
     review::review(&config, at);
     Some(Config {
         warnings: at.warnings.borrow().clone(),

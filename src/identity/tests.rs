@@ -23,6 +23,7 @@ fn principal(claims: Value) -> Principal {
         groups_claim: "cognito:groups".to_owned(),
         client_claim: "client_id".to_owned(),
         leeway: 0.0,
+        kept: None,
     };
     Principal {
         pool: Arc::new(pool),

@@ -54,6 +54,22 @@ pub enum Expected {
 pub type Parameters<'a> = dyn Fn(&str) -> Option<&'a str> + 'a;
 
 impl Rule {
+    /// Tells the name at the top of every claim that it looks at, beside scopes and groups.
+    pub fn each_claim(&self, tell: &mut dyn FnMut(&str)) {
+        for requirement in &self.requirements {
+            match requirement {
+                Requirement::Claim(name, _) => tell(&name.top()),
+                Requirement::AnyOf(rules) => rules.iter().for_each(|rule| rule.each_claim(tell)),
+                Requirement::Acr(_) => tell("acr"),
+                Requirement::MaxAge(_) => tell("auth_time"),
+                Requirement::AnyScope(_)
+                | Requirement::AllScopes(_)
+                | Requirement::AnyGroup(_)
+                | Requirement::AllGroups(_) => {}
+            }
+        }
+    }
+
     /// Whether `principal` meets every requirement; if not, the refusal of the first that fails.
     pub fn check(
         &self,

@@ -35,6 +35,7 @@ pub(super) fn pool(jwks: JwksSource) -> Pool {
             groups_claim: "cognito:groups".to_owned(),
             client_claim: "client_id".to_owned(),
             leeway: 0.0,
+            kept: None,
         }),
         jwks,
         jwks_file: None,

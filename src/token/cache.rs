@@ -107,9 +107,13 @@ impl TokenCache {
         Some(principal)
     }
 
-    /// Remembers a verified token.
+    /// Remembers a verified token, with the claims that its pool's settings keep.
     pub fn remember(&self, digest: Digest, principal: Arc<Principal>) {
         if let Some(entries) = &self.entries {
+            let principal = match &principal.pool.kept {
+                Some(kept) => Arc::new(principal.reduced(kept)),
+                None => principal,
+            };
             entries.insert(digest, principal);
         }
     }

@@ -7,6 +7,9 @@ mod strict;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 pub(super) use strict::parse_object;
@@ -28,6 +31,14 @@ impl ClaimName {
     /// As written.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name at the top of a token: the first step of a JSON pointer.
+    pub fn top(&self) -> Cow<'_, str> {
+        match self.0.strip_prefix('/') {
+            Some(pointer) => Cow::Owned(unescape(pointer.split('/').next().unwrap_or(pointer))),
+            None => Cow::Borrowed(&self.0),
+        }
     }
 }
 
@@ -57,6 +68,17 @@ impl Claims {
         &self.0
     }
 
+    /// Those with these names at the top.
+    pub fn only(&self, names: &BTreeSet<Box<str>>) -> Claims {
+        let kept = names
+            .iter()
+            .filter_map(|name| self.0.get_key_value(&**name));
+        Claims(
+            kept.map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        )
+    }
+
     /// All of them, to own.
     pub fn into_map(self) -> Map<String, Value> {
         self.0
@@ -83,6 +105,10 @@ fn pointer<'a>(map: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> 
         Some(end) => pointer[1..].split_at(end),
         None => (&pointer[1..], ""),
     };
-    map.get(&first.replace("~1", "/").replace("~0", "~"))?
-        .pointer(rest)
+    map.get(&unescape(first))?.pointer(rest)
+}
+
+/// One step of a JSON pointer (RFC 6901 §4).
+fn unescape(step: &str) -> String {
+    step.replace("~1", "/").replace("~0", "~")
 }

@@ -256,6 +256,7 @@ pub(crate) fn pool(name: &str, issuer: &str, kind: PoolKind) -> Pool {
         groups_claim: "cognito:groups".to_owned(),
         client_claim: "client_id".to_owned(),
         leeway: 0.0,
+        kept: None,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! These are the settings that decide whether a token is *good*, whatever the route. What a route asks is in `policy`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A pool's trust settings. Compared by `Arc` identity in the token cache: a pool whose settings changed is a new one.
@@ -28,6 +28,9 @@ pub struct Pool {
     pub client_claim: String,
     /// Clock skew allowed for `exp` and `nbf`, in seconds.
     pub leeway: f64,
+    /// The claims that a remembered token keeps, by their names at the top; `None` is all. What no rule and no header asks for
+    /// need not lie in memory: it is several times the rest, and someone's personal data.
+    pub kept: Option<BTreeSet<Box<str>>>,
 }
 
 /// How a pool was configured; decides the algorithms and how the use of a token is known.

@@ -10,6 +10,7 @@ mod rules;
 mod tests;
 mod trial;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +87,23 @@ impl Principal {
         match named || (self.sub.is_some() && self.sub != self.client_id) {
             true => Kind::User,
             false => Kind::Machine,
+        }
+    }
+
+    /// The same with these claims alone.
+    pub(super) fn reduced(&self, kept: &BTreeSet<Box<str>>) -> Principal {
+        Principal {
+            pool: Arc::clone(&self.pool),
+            pool_index: self.pool_index,
+            token_use: self.token_use,
+            expires: self.expires,
+            key: self.key.clone(),
+            sub: self.sub.clone(),
+            client_id: self.client_id.clone(),
+            scopes: self.scopes.clone(),
+            groups: self.groups.clone(),
+            claims: self.claims.only(kept),
+            rendered: Default::default(),
         }
     }
 

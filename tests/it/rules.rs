@@ -391,3 +391,36 @@ fn an_id_token_says_more_of_its_user() {
     assert_eq!(recorded.header("x-user-email"), Some("jane@example.com"));
     assert_eq!(recorded.header("x-client-id"), None);
 }
+
+/// What is remembered of a token has to be enough for every rule and header there is.
+#[test]
+fn a_token_says_the_same_the_second_time() {
+    let rig = Setup::standard()
+        .routes(
+            r#"
+[routes."GET /known/{tenant}"]
+claims = { "custom:tenant" = "{tenant}", "/address/country" = "NZ" }
+any_of = [{ claims = { plan = "pro" } }, { any_group = ["nobody"] }]
+acr = ["loa:2"]
+max_age = "1h"
+headers = { X-City = "/address/city", X-Kind = "@kind", X-Label = "{plan}/{nick~name}" }
+"#,
+        )
+        .start();
+    let token = access()
+        .claim("custom:tenant", "t7")
+        .claim("address", json!({"country": "NZ", "city": "Nelson"}))
+        .claim("plan", "pro")
+        .claim("nick~name", "j")
+        .claim("acr", "loa:2")
+        .claim("auth_time", mint::now())
+        .claim("username", "jane")
+        .sign();
+    for _ in 0..3 {
+        let recorded = rig.forwards(&get("/known/t7").bearer(&token));
+        assert_eq!(recorded.header("x-city"), Some("Nelson"));
+        assert_eq!(recorded.header("x-kind"), Some("user"));
+        assert_eq!(recorded.header("x-label"), Some("pro/j"));
+        rig.refuses(&get("/known/t8").bearer(&token), 403, "claim_mismatch");
+    }
+}

@@ -250,6 +250,7 @@ fn trust(name: &str, kind: PoolKind, issuers: Vec<String>, table: &mut Table<'_>
         groups_claim,
         client_claim,
         leeway: table.or("leeway", leeway, Duration::ZERO).as_secs_f64(),
+        kept: None, // known once all routes are read
     }
 }
 

@@ -127,6 +127,12 @@ fn every_default_is_the_contract_s() {
                 groups_claim: "cognito:groups",
                 client_claim: "client_id",
                 leeway: 0.0,
+                kept: Some(
+                    {
+                        "cognito:username",
+                        "username",
+                    },
+                ),
             },
             jwks: Urls(
                 [

@@ -318,3 +318,44 @@ jwks_file = "/etc/no-keys.json"
     portcullis.toml: 5 faults
     "#);
 }
+
+#[test]
+fn what_rules_and_headers_ask_for_is_kept() {
+    let text = r#"
+[pools.p]
+user_pool_id = "eu-west-1_x"
+client_ids = ["app"]
+
+[identity.headers]
+X-User = ["email", "{given}.{/name~1s/last}"]
+
+[routes."GET /a"]
+claims = { plan = "pro", "/org/id" = 7 }
+any_of = [{ claims = { vip = true } }, { any_scope = ["a/b"] }]
+
+[routes."GET /b"]
+acr = ["loa:2"]
+max_age = "1h"
+headers = { X-Team = "custom:team" }
+"#;
+    let Ok(config) = machine(text) else {
+        unreachable!("it is a good configuration")
+    };
+    let kept = config.pools[0].trust.kept.iter().flatten();
+    assert_eq!(
+        kept.map(|name| &**name).collect::<Vec<_>>(),
+        [
+            "acr",
+            "auth_time",
+            "cognito:username",
+            "custom:team",
+            "email",
+            "given",
+            "name/s",
+            "org",
+            "plan",
+            "username",
+            "vip",
+        ]
+    );
+}

@@ -61,6 +61,19 @@ fn a_good_token_is_remembered() {
 }
 
 #[test]
+fn what_nobody_asks_for_is_not_remembered() {
+    let kept = ["username", "nowhere"].map(Box::from);
+    let remembered = Remembered::new(|pool| pool.kept = Some(kept.clone().into()));
+    let digest = TokenCache::digest(&remembered.token);
+    let principal = (remembered.cache).recall(&digest, &remembered.trust, &ring(), NOW);
+    let principal = principal.expect("remembered");
+    let names: Vec<&String> = principal.claims.as_map().keys().collect();
+    assert_eq!(names, ["username"]);
+    assert_eq!(principal.groups, ["staff", "admin"]);
+    assert_eq!(principal.client_id.as_deref(), Some("client-1"));
+}
+
+#[test]
 fn c16_a_remembered_token_dies_at_its_exp() {
     let remembered = Remembered::new(|_| {});
     let expires = NOW + 3600.0;
