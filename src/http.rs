@@ -10,4 +10,5 @@ pub mod hop;
 pub mod problem;
 mod random;
 pub mod trace;
+pub mod via;
 pub mod websocket;
