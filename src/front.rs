@@ -7,6 +7,8 @@ mod answer;
 pub mod outward;
 mod tunnel;
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -57,7 +59,12 @@ pub fn refuse(
 }
 
 /// What is written to a client whose head never became a request: 408 and 431.
-pub fn final_answer(telemetry: &Telemetry, listener: &'static str, reason: Reason) -> Bytes {
+pub fn final_answer(
+    telemetry: &Telemetry,
+    listener: &'static str,
+    client: Option<SocketAddr>,
+    reason: Reason,
+) -> Bytes {
     let detail = match reason {
         Reason::HeadersTooLarge => "the request's head is larger than this service takes",
         _ => "the request's head did not arrive in time",
@@ -70,8 +77,11 @@ pub fn final_answer(telemetry: &Telemetry, listener: &'static str, reason: Reaso
         .metrics
         .end(listener, NO_ROUTE, reason.status(), 0.0, None);
     telemetry.metrics.refused(NO_ROUTE, reason);
-    let request_id = request_id.to_str().unwrap_or("");
-    telemetry.recent.refused_head(listener, reason, request_id);
+    let told = request_id.to_str().unwrap_or("");
+    telemetry.recent.refused_head(listener, reason, told);
+    telemetry
+        .access
+        .record_head(listener, client, request_id, reason);
     render(&response)
 }
 

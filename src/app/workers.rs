@@ -153,13 +153,14 @@ impl Front {
 
 /// The accept loop of one listener on one worker.
 async fn accept(front: Front, shared: Arc<Reach>, acceptor: Acceptor, watch: Watch) {
-    let (telemetry, listener) = (shared.telemetry.clone(), front.listener());
-    let answer: FinalAnswer =
-        Arc::new(move |reason| front::final_answer(&telemetry, listener, reason));
+    let listener = front.listener();
     let mut closed = watch.clone();
     let serve = |accepted: Accepted| {
         let (front, shared) = (front.clone(), shared.clone());
-        let (watch, answer) = (watch.clone(), answer.clone());
+        let watch = watch.clone();
+        let (telemetry, client) = (shared.telemetry.clone(), accepted.client);
+        let answer: FinalAnswer =
+            Arc::new(move |reason| front::final_answer(&telemetry, listener, client, reason));
         let open = Open::count(&shared.telemetry, listener);
         tokio::spawn(async move {
             let _open = open;
