@@ -7,11 +7,14 @@ mod check;
 mod demo;
 mod explain;
 mod extras;
+mod inject;
 mod learn;
 mod ready;
 mod run;
 mod token;
+mod working;
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -53,6 +56,8 @@ enum Command {
     Ready(Source),
     /// Lets everything through for a while, and drafts routes from what it saw
     Learn(learn::Arguments),
+    /// Adds the sidecar to Kubernetes manifests: reads FILE or stdin, writes stdout
+    Inject(inject::Arguments),
     /// Shows everything on one machine with no AWS account: a pool, a legacy service, the sidecar between them
     Demo(demo::Arguments),
     /// Prints a completion script for a shell
@@ -86,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Learn(arguments) => learn::learn(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Ready(source) => ready::ready(&source),
+        Command::Inject(arguments) => inject::inject(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Completions(arguments) => extras::completions(&arguments),
         Command::Man => extras::man(),
@@ -100,6 +106,11 @@ fn env(name: &str) -> Option<String> {
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
+}
+
+/// Whether whoever reads stderr sees colours, and wants any (<https://no-color.org>).
+fn takes_colours() -> bool {
+    std::io::stderr().is_terminal() && env("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Where the configuration is that `source` names.
@@ -126,6 +137,7 @@ fn load(source: &Source) -> Result<Config, ExitCode> {
 fn load_from(origin: &Origin) -> Result<Loaded, ExitCode> {
     origin.load().map_err(|fault| {
         match fault {
+            LoadFault::Faults(faults) if takes_colours() => eprint!("{}", faults.render_styled()),
             LoadFault::Faults(faults) => eprint!("{}", faults.render()),
             fault => eprintln!("portcullis: {fault}"),
         }
