@@ -9,6 +9,7 @@ pub mod forwarded;
 pub mod hop;
 pub mod problem;
 mod random;
+pub mod sigv4;
 pub mod trace;
 pub mod via;
 pub mod websocket;
