@@ -15,6 +15,7 @@ mod explain;
 mod framing;
 mod headers;
 mod keys;
+mod login;
 mod paths;
 mod reload;
 mod rules;
