@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{BAD, Source, load_from, origin};
+use super::{BAD, FAILED, Source, load_from, origin};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::fault::printable;
@@ -20,6 +20,11 @@ pub(super) fn check(source: &Source) -> ExitCode {
         Err(status) => return status,
     };
     // What `run` and a reload would do with it, but for the network (Q20).
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else {
+        eprintln!("portcullis: this machine gives no threads or timers");
+        return ExitCode::from(FAILED);
+    };
+    let _entered = runtime.enter(); // credentials are made for one; nothing is run on it
     let built = Snapshot::build(config, 1, &Clock::System, &|path| reading.read(path));
     let config = match built {
         Ok(snapshot) => snapshot.config,

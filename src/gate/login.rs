@@ -17,9 +17,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::Gate;
-use super::body::Content;
 use crate::clock::Timestamp;
 use crate::credential::sign_in::{Settled, SignIn};
+use crate::front::Content;
 use crate::http::browser;
 use crate::policy::Admission;
 use crate::policy::route::Route;
