@@ -73,6 +73,9 @@ pub(super) async fn serve<S, F, R, B>(
             .serve_connection(TokioIo::new(wire), service)
     );
     let mut patience = Patience::new(census, limits);
+    if drain.phase() >= Phase::Closing {
+        patience.manner = Manner::LastRequests;
+    }
     loop {
         let next = match drain.phase() {
             Phase::Serving => Phase::Closing,
