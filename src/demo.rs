@@ -7,12 +7,14 @@
 pub mod banner;
 pub mod claims;
 pub mod configuration;
+pub mod hosted;
 pub mod idp;
 pub mod legacy;
 pub mod oauth;
 pub mod page;
 pub mod pool;
 pub mod serve;
+pub mod sessions;
 pub mod signing;
 pub mod users;
 

@@ -3,8 +3,12 @@
 //! The pool must never say more than Cognito does: a gate that passes here because of a claim that real tokens lack (an
 //! `aud` in access tokens, a `username` for machines) would refuse everyone in production.
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
+use super::sessions::Login;
 use super::signing::uuid;
 use super::users::{ISSUER, User};
 
@@ -21,6 +25,7 @@ pub struct Issue {
     pub at: u64,
     /// Seconds until the tokens expire.
     pub lifetime: u64,
+    auth_time: u64,
     origin: String,
     event: String,
 }
@@ -31,8 +36,18 @@ impl Issue {
         Issue {
             at,
             lifetime,
+            auth_time: at,
             origin: uuid(),
             event: uuid(),
+        }
+    }
+
+    /// The same for a user who signed in then, or a while ago.
+    pub fn of(self, login: &Login) -> Issue {
+        Issue {
+            auth_time: login.at,
+            origin: login.origin.clone(),
+            ..self
         }
     }
 
@@ -73,7 +88,7 @@ impl Issue {
         claims.insert("sub".into(), json!(sub));
         claims.insert("iss".into(), json!(ISSUER));
         claims.insert("token_use".into(), json!(token_use));
-        claims.insert("auth_time".into(), json!(self.at));
+        claims.insert("auth_time".into(), json!(self.auth_time));
         claims.insert("iat".into(), json!(self.at));
         claims.insert("exp".into(), json!(self.at.saturating_add(self.lifetime)));
         claims.insert("jti".into(), json!(uuid()));
@@ -88,4 +103,10 @@ impl Issue {
             claims.insert("cognito:groups".into(), json!(user.groups));
         }
     }
+}
+
+/// `at_hash`: binds an ID token to the access token it came with (OpenID Connect Core §3.1.3.6).
+pub fn at_hash(access_token: &str) -> String {
+    let digest = digest(&SHA256, access_token.as_bytes());
+    URL_SAFE_NO_PAD.encode(&digest.as_ref()[..16])
 }

@@ -3,7 +3,6 @@
 //! Speaks JSON 1.1 as the AWS services do: the operation is named in `X-Amz-Target`, and an error carries its type in
 //! `__type` and in `x-amzn-errortype`. An unknown user and a wrong password are told apart by nothing.
 
-mod sessions;
 mod srp;
 
 use aws_lc_rs::hmac;
@@ -12,11 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
+use super::claims::SIGN_IN_SCOPE;
 use super::pool::DemoPool;
 use super::serve::{self, Answer};
+use super::sessions::Login;
 use super::users::{self, Client, User};
 
-pub use sessions::Sessions;
+pub(super) use srp::Exchange;
 
 const JSON_1_1: &str = "application/x-amz-json-1.1";
 const SERVICE: &str = "AWSCognitoIdentityProviderService.";
@@ -124,7 +125,11 @@ fn by_password(
         .ok_or(invalid("Missing required parameter PASSWORD"))?;
     check_hash(client, parameters, name)?;
     let user = users::signing_in(name).filter(|user| user.password == password);
-    Ok(signed_in(pool, client, user.ok_or(WRONG)?, true))
+    Ok(signed_in(
+        pool,
+        sign_in(pool, client, user.ok_or(WRONG)?),
+        true,
+    ))
 }
 
 fn by_srp(
@@ -175,7 +180,11 @@ fn respond(pool: &DemoPool, request: &Value) -> Result<Value, Exception> {
     let proven = response("USERNAME") == exchange.user().name
         && exchange.proves(response("PASSWORD_CLAIM_SIGNATURE"), timestamp);
     match proven {
-        true => Ok(signed_in(pool, client, exchange.user(), true)),
+        true => Ok(signed_in(
+            pool,
+            sign_in(pool, client, exchange.user()),
+            true,
+        )),
         false => Err(WRONG),
     }
 }
@@ -188,13 +197,13 @@ fn by_refresh_token(
     let token = parameters["REFRESH_TOKEN"]
         .as_str()
         .ok_or(invalid("Missing required parameter REFRESH_TOKEN"))?;
-    let user = pool
+    let login = pool
         .sessions()
-        .user_of(client, token)
+        .login_of(client, token)
         .ok_or(refused("Invalid Refresh Token"))?;
     // The hash is over the pool's own name of the user, whatever was typed to sign in.
-    check_hash(client, parameters, user.name)?;
-    Ok(signed_in(pool, client, user, false))
+    check_hash(client, parameters, login.user.name)?;
+    Ok(signed_in(pool, login, false))
 }
 
 fn renew(pool: &DemoPool, request: &Value) -> Result<Value, Exception> {
@@ -206,23 +215,23 @@ fn renew(pool: &DemoPool, request: &Value) -> Result<Value, Exception> {
         return Err(refused("Client secret does not match."));
     }
     let mut sessions = pool.sessions();
-    let user = sessions
-        .user_of(client, token)
+    let login = sessions
+        .login_of(client, token)
         .ok_or(refused("Invalid Refresh Token"))?;
     if pool.rotates() {
         sessions.forget(token);
     }
     drop(sessions);
-    Ok(signed_in(pool, client, user, pool.rotates()))
+    Ok(signed_in(pool, login, pool.rotates()))
 }
 
-fn signed_in(
-    pool: &DemoPool,
-    client: &'static Client,
-    user: &'static User,
-    with_refresh_token: bool,
-) -> Value {
-    let tokens = pool.sign_in(client.id, user);
+/// A sign-in through the API.
+fn sign_in(pool: &DemoPool, client: &'static Client, user: &'static User) -> Login {
+    Login::new(client, user, vec![SIGN_IN_SCOPE], pool.now())
+}
+
+fn signed_in(pool: &DemoPool, login: Login, with_refresh_token: bool) -> Value {
+    let tokens = pool.sign_in(&login);
     let mut result = json!({
         "AccessToken": tokens.access_token,
         "ExpiresIn": pool.lifetime(),
@@ -230,7 +239,7 @@ fn signed_in(
         "TokenType": "Bearer",
     });
     if with_refresh_token {
-        result["RefreshToken"] = json!(pool.sessions().remember(client, user));
+        result["RefreshToken"] = json!(pool.sessions().remember(login));
     }
     json!({ "AuthenticationResult": result, "ChallengeParameters": {} })
 }

@@ -17,12 +17,12 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
-use super::claims::{Claims, Issue, SIGN_IN_SCOPE};
-use super::idp::{self, Sessions};
-use super::oauth;
+use super::claims::{Claims, Issue, at_hash};
 use super::serve::{self, Answer};
+use super::sessions::{Login, Sessions};
 use super::signing::Keys;
 use super::users::{ISSUER, User};
+use super::{hosted, idp, oauth};
 use crate::clock::Clock;
 
 /// Where the pool's keys are, below its address.
@@ -36,6 +36,8 @@ pub struct DemoPool {
     lifetime: u64,
     rotates: bool,
     sessions: Mutex<Sessions>,
+    callbacks: Vec<String>,
+    sign_outs: Vec<String>,
 }
 
 /// The tokens of one sign-in.
@@ -55,7 +57,16 @@ impl DemoPool {
             lifetime: 3600,
             rotates: false,
             sessions: Mutex::default(),
+            callbacks: Vec::new(),
+            sign_outs: Vec::new(),
         }
+    }
+
+    /// The same with an app's addresses registered: where its users come back to with a code, and where signed out.
+    pub fn with_app(mut self, callback: &str, sign_out: &str) -> DemoPool {
+        self.callbacks.push(callback.to_owned());
+        self.sign_outs.push(sign_out.to_owned());
+        self
     }
 
     /// The same with tokens that live for `lifetime`, in whole seconds.
@@ -77,6 +88,21 @@ impl DemoPool {
     /// Whether refresh tokens are rotated.
     pub fn rotates(&self) -> bool {
         self.rotates
+    }
+
+    /// Whether users may come back here with a code: compared to the byte.
+    pub fn knows_callback(&self, url: &str) -> bool {
+        self.callbacks.iter().any(|known| known == url)
+    }
+
+    /// Whether users may be sent here when they are signed out: compared to the byte.
+    pub fn knows_sign_out(&self, url: &str) -> bool {
+        self.sign_outs.iter().any(|known| known == url)
+    }
+
+    /// Now, in whole seconds since the Unix epoch.
+    pub fn now(&self) -> u64 {
+        self.clock.now() as u64
     }
 
     /// Who is signed in.
@@ -130,18 +156,26 @@ impl DemoPool {
         self.keys().id.sign(&Value::Object(claims))
     }
 
-    /// The tokens that signing in through the API gives.
-    pub fn sign_in(&self, client_id: &str, user: &User) -> SignIn {
-        let (issue, keys) = (self.issue(), self.keys());
-        let access = issue.user(client_id, user, &[SIGN_IN_SCOPE]);
+    /// The tokens of a sign-in: the first, or later ones. Those by the pool's pages bind the ID token to the access token.
+    pub fn sign_in(&self, login: &Login) -> SignIn {
+        let (issue, keys) = (self.issue().of(login), self.keys());
+        let access = issue.user(login.client.id, login.user, &login.scopes);
+        let access_token = keys.access.sign(&Value::Object(access));
+        let mut id = issue.id(login.client.id, login.user);
+        if login.scopes.contains(&"openid") {
+            id.insert("at_hash".into(), json!(at_hash(&access_token)));
+        }
+        if let Some(nonce) = &login.nonce {
+            id.insert("nonce".into(), json!(nonce));
+        }
         SignIn {
-            access_token: keys.access.sign(&Value::Object(access)),
-            id_token: keys.id.sign(&Value::Object(issue.id(client_id, user))),
+            access_token,
+            id_token: keys.id.sign(&Value::Object(id)),
         }
     }
 
     fn issue(&self) -> Issue {
-        Issue::new(self.clock.now() as u64, self.lifetime)
+        Issue::new(self.now(), self.lifetime)
     }
 
     /// Serves on `listener`, which must be on loopback, until the future is dropped.
@@ -152,7 +186,7 @@ impl DemoPool {
 
     /// The answer to one request, with `Access-Control-*` for pages of this machine: the demo's page is at the gate,
     /// another origin. Cognito lets any origin read; here a page from elsewhere has no business.
-    fn answer(&self, base: &str, head: &Parts, body: &[u8]) -> Answer {
+    pub(in crate::demo) fn answer(&self, base: &str, head: &Parts, body: &[u8]) -> Answer {
         let mut answer = self.route(base, head, body);
         let headers = answer.headers_mut();
         headers.insert(VARY, HeaderValue::from_static("origin"));
@@ -163,29 +197,36 @@ impl DemoPool {
     }
 
     fn route(&self, base: &str, head: &Parts, body: &[u8]) -> Answer {
-        let (wanted, answer): (&Method, &dyn Fn() -> Answer) = match head.uri.path() {
-            JWKS_PATH => (&Method::GET, &|| ok(&self.keys().jwks())),
-            DISCOVERY_PATH => (&Method::GET, &|| ok(&discovery(base))),
-            "/oauth2/token" => (&Method::POST, &|| oauth::answer(self, &head.headers, body)),
-            "/" => (&Method::POST, &|| idp::answer(self, &head.headers, body)),
+        let path = head.uri.path();
+        // Pages that do something take no HEAD.
+        let allow = match path {
+            JWKS_PATH | DISCOVERY_PATH => "GET, HEAD",
+            "/oauth2/authorize" | "/logout" | "/error" => "GET",
+            "/login" => "GET, POST",
+            "/oauth2/token" | "/oauth2/revoke" | "/" => "POST",
             _ => return serve::text(StatusCode::NOT_FOUND, "the demo pool has nothing here\n"),
         };
-        if head.method == *wanted || (head.method == Method::HEAD && *wanted == Method::GET) {
-            return answer();
-        }
         if head.method == Method::OPTIONS {
             return preflight();
         }
-        let mut refusal = serve::text(StatusCode::METHOD_NOT_ALLOWED, "not with this method\n");
-        let allow = if *wanted == Method::GET {
-            "GET, HEAD"
-        } else {
-            "POST"
-        };
-        refusal
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static(allow));
-        refusal
+        if !allow.split(", ").any(|method| head.method == method) {
+            let mut refusal = serve::text(StatusCode::METHOD_NOT_ALLOWED, "not with this method\n");
+            let headers = refusal.headers_mut();
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+            return refusal;
+        }
+        match path {
+            JWKS_PATH => ok(&self.keys().jwks()),
+            DISCOVERY_PATH => ok(&discovery(base)),
+            "/oauth2/authorize" => hosted::authorize(self, head),
+            "/login" if head.method == Method::POST => hosted::login(self, head, body),
+            "/login" => hosted::form(self, head),
+            "/logout" => hosted::logout(self, head),
+            "/error" => hosted::error(head),
+            "/oauth2/token" => oauth::answer(self, &head.headers, body),
+            "/oauth2/revoke" => oauth::revoke(self, &head.headers, body),
+            _ => idp::answer(self, &head.headers, body),
+        }
     }
 }
 
@@ -198,9 +239,12 @@ fn discovery(base: &str) -> Value {
     json!({
         "issuer": ISSUER,
         "jwks_uri": format!("{base}{JWKS_PATH}"),
+        "authorization_endpoint": format!("{base}/oauth2/authorize"),
         "token_endpoint": format!("{base}/oauth2/token"),
+        "revocation_endpoint": format!("{base}/oauth2/revoke"),
+        "end_session_endpoint": format!("{base}/logout"),
         "id_token_signing_alg_values_supported": ["RS256"],
-        "response_types_supported": ["code", "token"],
+        "response_types_supported": ["code"],
         "scopes_supported": ["openid", "email", "phone", "profile"],
         "subject_types_supported": ["public"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],

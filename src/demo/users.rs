@@ -95,6 +95,17 @@ pub fn client(id: &str) -> Option<&'static Client> {
         .find(|client| client.id == id)
 }
 
+/// What an app may ask for at the pool's pages. As on Cognito, it is the client that is given scopes, not the user.
+pub const PAGE_SCOPES: &[&str] = &[
+    "openid",
+    "email",
+    "phone",
+    "profile",
+    "aws.cognito.signin.user.admin",
+    "orders/read",
+    "orders/write",
+];
+
 /// The user with this name.
 pub fn user(name: &str) -> Option<&'static User> {
     [&ALICE, &BOB].into_iter().find(|user| user.name == name)

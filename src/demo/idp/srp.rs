@@ -14,7 +14,7 @@ use crate::demo::signing::random;
 use crate::demo::users::{POOL_ID, User};
 
 /// A sign-in that waits for its proof.
-pub(super) struct Exchange {
+pub(in crate::demo) struct Exchange {
     user: &'static User,
     client: BigUint,
     secret: BigUint,
@@ -60,7 +60,7 @@ impl Exchange {
     }
 
     /// `SECRET_BLOCK`, in base64.
-    pub(super) fn block(&self) -> String {
+    pub(in crate::demo) fn block(&self) -> String {
         STANDARD.encode(self.block)
     }
 

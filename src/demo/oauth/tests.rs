@@ -1,6 +1,7 @@
 //! The demo pool's token endpoint, as Cognito answers.
 
-use http::header::CACHE_CONTROL;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{Request, Response};
 use serde_json::Value;
 
@@ -133,17 +134,18 @@ fn scopes_and_credentials_are_taken_as_cognito_takes_them() {
 fn other_grants_and_other_bodies_are_refused() {
     let pool = pool();
     assert_eq!(outcome(&pool, Some(READER), ""), "invalid_request");
-    for grant in [
-        "password",
-        "authorization_code",
-        "refresh_token",
-        "Client_Credentials",
+    for (grant, expected) in [
+        ("password", "unsupported_grant_type"),
+        ("Client_Credentials", "unsupported_grant_type"),
+        ("authorization_code", "unauthorized_client"),
+        ("refresh_token", "unauthorized_client"),
     ] {
         let body = format!("grant_type={grant}");
-        assert_eq!(
-            outcome(&pool, Some(READER), &body),
-            "unsupported_grant_type"
-        );
+        assert_eq!(outcome(&pool, Some(READER), &body), expected);
+    }
+    for grant in ["authorization_code", "refresh_token"] {
+        let body = format!("grant_type={grant}&client_id=demo-app");
+        assert_eq!(outcome(&pool, None, &body), "invalid_request");
     }
     let body = "grant_type=client_credentials";
     let answer = post(&pool, Some(READER), "text/plain", body);

@@ -8,9 +8,10 @@ use http_body_util::BodyExt;
 use serde_json::json;
 
 use super::*;
+use crate::demo::claims::SIGN_IN_SCOPE;
 use crate::demo::users::{ALICE, APP, BOB, POOL_ID, READER};
 
-const NOW: u64 = 1_790_000_000;
+pub(in crate::demo) const NOW: u64 = 1_790_000_000;
 const BASE: &str = "http://127.0.0.1:9229";
 
 pub(in crate::demo) fn pool() -> DemoPool {
@@ -54,6 +55,11 @@ fn settled(mut claims: Claims) -> Value {
     Value::Object(claims)
 }
 
+/// A sign-in through the API.
+fn signed_in(user: &'static User) -> Login {
+    Login::new(&APP, user, vec![SIGN_IN_SCOPE], NOW)
+}
+
 #[test]
 fn a_machines_access_token_has_cognitos_claims_and_no_others() {
     let token = pool().access_token(READER.id, &["orders/read"], None, |_| {});
@@ -76,7 +82,7 @@ fn a_machines_access_token_has_cognitos_claims_and_no_others() {
 
 #[test]
 fn a_users_tokens_have_cognitos_claims_and_no_others() {
-    let tokens = pool().sign_in(APP.id, &ALICE);
+    let tokens = pool().sign_in(&signed_in(&ALICE));
     let (access, id) = (claims(&tokens.access_token), claims(&tokens.id_token));
     for shared in ["origin_jti", "event_id", "auth_time", "sub"] {
         assert_eq!(access[shared], id[shared], "{shared}");
@@ -125,7 +131,7 @@ fn a_users_tokens_have_cognitos_claims_and_no_others() {
 #[test]
 fn a_user_in_no_group_has_no_group_claim() {
     let pool = pool();
-    let tokens = pool.sign_in(APP.id, &BOB);
+    let tokens = pool.sign_in(&signed_in(&BOB));
     assert!(!claims(&tokens.access_token).contains_key("cognito:groups"));
     assert!(!claims(&pool.id_token(APP.id, &BOB, |_| {})).contains_key("cognito:groups"));
 }
@@ -133,7 +139,7 @@ fn a_user_in_no_group_has_no_group_claim() {
 #[test]
 fn access_and_id_tokens_are_signed_with_different_keys() {
     let pool = pool();
-    let tokens = pool.sign_in(APP.id, &ALICE);
+    let tokens = pool.sign_in(&signed_in(&ALICE));
     let kid = |token: &str| jsonwebtoken::decode_header(token).expect("a header").kid;
     assert_eq!(
         kid(&tokens.access_token).as_deref(),
@@ -195,7 +201,7 @@ fn keys_are_served_as_json() {
 #[test]
 fn other_paths_pools_and_methods_are_refused() {
     assert_eq!(get("/other_Pool/.well-known/jwks.json").status(), 404);
-    assert_eq!(get("/oauth2/authorize").status(), 404);
+    assert_eq!(get("/oauth2/userInfo").status(), 404);
     let answer = get("/oauth2/token");
     assert_eq!(
         (answer.status().as_u16(), &answer.headers()[ALLOW]),
