@@ -76,8 +76,8 @@ impl<'a> Seen<'a> {
 /// Over HTTP/2 the host is in `:authority`, and a `Host` need not be there (RFC 9113 §8.3.1). One that says something else
 /// stays, and is refused with the head.
 fn name_host(parts: &mut Parts) {
-    let authority = parts.uri.authority();
-    let Some(authority) = authority.filter(|_| !parts.headers.contains_key(header::HOST)) else {
+    let named = parts.version < Version::HTTP_2 || parts.headers.contains_key(header::HOST);
+    let Some(authority) = parts.uri.authority().filter(|_| !named) else {
         return;
     };
     if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
@@ -98,10 +98,9 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     } = arrival;
     let (mut parts, body) = request.into_parts();
     let multiplexed = parts.version >= Version::HTTP_2;
-    if multiplexed {
-        name_host(&mut parts);
-    }
+    name_host(&mut parts);
     let seen = Seen::of(line, fragment, tls.as_deref(), &body);
+    let mut body = Some(body);
     let request_id = forwarded::request_id(&mut parts.headers);
     let mut exchange = Exchange::begin(
         &gate.telemetry,
@@ -120,12 +119,20 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
         Ok(permit) if permit.is_preflight() && cors.answers_preflights() => {
             Ok(cors.preflight(&parts))
         }
-        Ok(permit) => forward::forward(gate, &snapshot, permit, &seen, parts, body, &mut exchange)
-            .await
-            .map(|mut answer| {
-                cors.replace(answer.headers_mut());
-                answer
-            }),
+        Ok(permit) => forward::forward(
+            gate,
+            &snapshot,
+            permit,
+            &seen,
+            parts,
+            &mut body,
+            &mut exchange,
+        )
+        .await
+        .map(|mut answer| {
+            cors.replace(answer.headers_mut());
+            answer
+        }),
         Err(refusal) => Err(refusal),
     };
     let mut response = answered.unwrap_or_else(|refusal| {
@@ -134,13 +141,19 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
         cors.expose_refusal(response.headers_mut());
         response
     });
+    say_if_last(&mut response, multiplexed, closing);
+    exchange.status = response.status().as_u16();
+    let unread = body.filter(|_| multiplexed && seen.has_body); // `forward` has not taken it
+    response.map(|content| Answer::new(content, exchange, tally, line).before(unread))
+}
+
+/// The last answer of an HTTP/1 connection says so; HTTP/2 has no such word (RFC 9113 §8.2.2).
+fn say_if_last(response: &mut Response<body::Content>, multiplexed: bool, closing: bool) {
     if multiplexed {
-        response.headers_mut().remove(header::CONNECTION); // RFC 9113 §8.2.2
+        response.headers_mut().remove(header::CONNECTION);
     } else if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(header::CONNECTION, CLOSE);
     }
-    exchange.status = response.status().as_u16();
-    response.map(|content| Answer::new(content, exchange, tally, line))
 }
 
 /// The decision, with one visit to the pool for keys it did not have.

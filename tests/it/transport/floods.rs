@@ -102,7 +102,8 @@ fn r05_streams_reset_by_the_thousand_cost_neither_memory_nor_the_upstream() {
 #[test]
 fn r05_a_client_that_makes_us_reset_its_streams_gets_no_further() {
     let mut besieged = Besieged::start();
-    let faults: [(&str, fn(u32) -> Vec<u8>); 4] = [
+    type Fault = fn(u32) -> Vec<u8>;
+    let faults: [(&str, Fault); 4] = [
         ("a window grown by nothing", |stream| {
             frame(WINDOW_UPDATE, 0, stream, &0_u32.to_be_bytes())
         }),

@@ -195,6 +195,56 @@ fn s13_connect_opens_nothing_over_http2_either() {
 }
 
 #[test]
+fn s19_a_refusal_is_not_followed_by_a_reset_while_the_body_is_still_coming() {
+    let rig = Setup::standard()
+        .routes("\"/small\" = { access = \"public\", body_bytes = \"1KiB\" }")
+        .start();
+    for (path, length, status) in [
+        ("/orders/1", None, 401),
+        ("/nowhere", None, 403),
+        ("/small", Some("100000"), 413),
+    ] {
+        let mut client = Client::open(rig.gate.address, &[]);
+        let mut fields = head("POST", path);
+        fields.extend(length.map(|length| ("content-length", length)));
+        let stream = client.begin(&fields, 0);
+        assert_eq!(client.outcome(stream).status, status, "{path}");
+        // More than every window: it is taken in and thrown away.
+        let mut left = 100_000_u32;
+        let mut window = 65_535_u32;
+        while left > 0 {
+            let length = left.min(window).min(16_384);
+            if length == 0 {
+                let more = client.read_until(|frame| {
+                    assert!(frame.kind != RST_STREAM, "{path}");
+                    frame.kind == WINDOW_UPDATE && frame.stream == stream
+                });
+                let more = more.expect("the connection is open").payload;
+                window += u32::from_be_bytes(more.try_into().expect("four bytes"));
+                continue;
+            }
+            (left, window) = (left - length, window - length);
+            let flags = if left == 0 { END_STREAM } else { 0 };
+            client.write(DATA, flags, stream, &vec![b'x'; length as usize]);
+        }
+        client.write(PING, 0, 0, &[3; 8]);
+        let pong = client.read_until(|frame| {
+            assert!(frame.kind != RST_STREAM, "{path}");
+            frame.kind == PING && frame.flags & ACK != 0
+        });
+        assert!(pong.is_some(), "{path}");
+    }
+    assert_eq!(rig.upstream.connections(), 0);
+    // Not for ever: who goes on and on is told to stop.
+    let mut client = Client::open(rig.gate.address, &[]);
+    let stream = client.begin(&head("POST", "/orders/1"), 0);
+    assert_eq!(client.outcome(stream).status, 401);
+    let reset = client.read_until(|frame| frame.kind == RST_STREAM && frame.stream == stream);
+    assert_eq!(reset.expect("a reset").payload, [0; 4]); // NO_ERROR
+    rig.control();
+}
+
+#[test]
 fn an_answer_larger_than_every_window_arrives_whole() {
     let rig = Rig::standard();
     let body = "0123456789abcdef".repeat(40_000);
