@@ -16,6 +16,7 @@ mod framing;
 mod headers;
 mod keys;
 mod paths;
+mod reasons;
 mod reload;
 mod rules;
 mod status;
