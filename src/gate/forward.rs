@@ -40,8 +40,7 @@ pub(super) async fn forward(
     snapshot: &Snapshot,
     permit: Permit<'_>,
     seen: &Seen<'_>,
-    mut parts: Parts,
-    body: &mut Option<Incoming>,
+    (mut parts, body): (Parts, &mut Option<Incoming>),
     exchange: &mut Exchange,
 ) -> Result<Response<Content>, Refusal> {
     let limit = permit
@@ -209,10 +208,12 @@ fn rewrite(
         .cloned()
         .unwrap_or(HeaderValue::from_static(""));
     let peer = exchange.client.map(|client| client.ip().to_canonical());
-    let proxies = &config.server.trusted_proxies;
-    let trusted = peer.is_some_and(|peer| proxies.iter().any(|proxy| proxy.contains(&peer)));
+    let trusted = config.server.trusts(exchange.client);
     hop::strip(headers);
     join_cookies(headers);
+    if let Some(sessions) = &snapshot.policy.sessions {
+        sessions.jar.strip(headers);
+    }
     headers.remove(header::EXPECT); // answered here: 100 goes out when the upstream begins to read
     identity::strip(&snapshot.reserved, headers, permit.overrides());
     for place in to_empty(snapshot, permit) {
