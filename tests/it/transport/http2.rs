@@ -11,7 +11,7 @@ fn bearer() -> String {
 }
 
 #[test]
-fn requests_are_judged_and_forwarded_as_over_http1() {
+fn h14_requests_are_judged_and_forwarded_as_over_http1_their_cookies_in_one_line() {
     let rig = Rig::standard();
     let mut client = Client::open(rig.gate.address, &[]);
     let refused = client.request(&head("GET", "/orders/1"));
