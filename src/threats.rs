@@ -145,7 +145,7 @@
 //! | S21 | an upstream that authenticates connections | `tests/upstream/connections`, `upstream::pins::tests`, `upstream::tests` |
 //! | S22 | ranges without number | `tests/transport/reuse` |
 //! | S23 | a rule that would read bodies, and is led past | `tests/framing` |
-//! | S24 | a WebSocket that outlives its token, or the process | `gate::upgrade::tests`, `http::websocket::tests`, `tests/upstream/websocket` |
+//! | S24 | a WebSocket that outlives its token, or the process | `front::tunnel::tests`, `http::websocket::tests`, `tests/upstream/websocket` |
 //!
 //! # Exhaustion
 //!
@@ -190,21 +190,24 @@
 //!
 //! | id | what | held in |
 //! | --- | --- | --- |
-//! | X03 | hosts that read like the allowed one | `config::tests::outbound` |
-//! | X04 | names that resolve to where nobody may go | `net::dial::tests` |
-//! | X05 | a token that the app brings itself | `http::sigv4::tests` |
-//! | X07 | token endpoints that fail in every way | `credential::life::tests`, `credential::supply::tests`, `credential::tests::endpoint` |
+//! | X01 | a destination that redirects | `tests/courier/isolation` |
+//! | X02 | a destination that is not in the list | `tests/courier/proxy` |
+//! | X03 | hosts that read like the allowed one | `config::model::credentials::metadata::tests`, `config::tests::outbound` |
+//! | X04 | names that resolve to where nobody may go | `config::model::credentials::metadata::tests`, `net::dial::tests` |
+//! | X05 | a token that the app brings itself | `http::sigv4::tests`, `tests/courier/isolation` |
+//! | X06 | the inbound token going out, the outbound one coming in | `tests/courier/isolation` |
+//! | X07 | token endpoints that fail in every way | `credential::life::tests`, `credential::supply::tests`, `credential::tests::endpoint`, `tests/courier/tokens` |
 //! | X08 | lifetimes that are none | `credential::life::tests`, `credential::supply::tests` |
 //! | X09 | other types of token, or no token at all | `credential::tests::endpoint` |
 //! | X10 | a token endpoint that redirects | `credential::tests::endpoint` |
 //! | X11 | a thousand callers and no token | `credential::supply::tests` |
-//! | X12 | a token that the destination refuses | `credential::supply::tests` |
+//! | X12 | a token that the destination refuses | `credential::supply::tests`, `tests/courier/tokens` |
 //! | X13 | credentials that must not be mixed up | `credential::supply::tests` |
 //! | X14 | a listener that others can reach | `config::tests::outbound` |
-//! | X15 | pages of another site that call us | `admin::tests`, `tests/admin`, `tests/status` |
+//! | X15 | pages of another site that call us | `admin::tests`, `tests/admin`, `tests/courier/isolation`, `tests/status` |
 //! | X16 | secrets and where they show | `config::tests::properties`, `config::tests::secrecy`, `credential::state::tests`, `credential::tests::endpoint`, `http::sigv4::tests`, `policy::explain::tests` |
 //! | X17 | a destination whose certificate is not its own | `credential::tests::endpoint` |
-//! | X18 | a loop | `config::tests::outbound` |
+//! | X18 | a loop | `config::tests::outbound`, `http::via` |
 //!
 //! # Operation
 //!
