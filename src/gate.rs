@@ -87,6 +87,7 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
         front::name_host(&mut parts);
     }
     let seen = Seen::of(line, fragment, tls.as_deref(), &body);
+    let mut body = Some(body);
     let mut exchange = record(gate, client, &mut parts, &seen);
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
@@ -101,7 +102,8 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
             Ok(cors.preflight(&parts))
         }
         Ok(Decision::Forward(permit)) => {
-            forward::forward(gate, &snapshot, permit, &seen, parts, body, &mut exchange)
+            let request = (parts, &mut body);
+            forward::forward(gate, &snapshot, permit, &seen, request, &mut exchange)
                 .await
                 .map(|mut answer| {
                     cors.replace(answer.headers_mut());
@@ -121,7 +123,8 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     }
     front::connect(&mut response, multiplexed, closing);
     exchange.status = response.status().as_u16();
-    response.map(|content| Answer::new(content, exchange, tally, line))
+    let unread = body.filter(|_| multiplexed && seen.has_body); // `forward` has not taken it
+    response.map(|content| Answer::new(content, exchange, tally, line).before(unread))
 }
 
 /// The record of the request, begun.

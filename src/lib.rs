@@ -67,3 +67,6 @@ pub mod demo;
 // From the command line to a running process.
 pub mod app;
 pub mod cli;
+
+// Known attacks, and where each is held off. Documentation alone.
+pub mod threats;

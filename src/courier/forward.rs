@@ -40,7 +40,7 @@ pub(super) async fn forward(
 ) -> Result<Response<Content>, Refusal> {
     let limits = &call.snapshot.config.limits;
     let length = check_length(&parts.headers, limits.body_bytes)?;
-    let (body, received) = RequestBody::new(body, limits.body_bytes, limits.body_timeout);
+    let (body, received) = RequestBody::new(Some(body), limits.body_bytes, limits.body_timeout);
     exchange.received = received;
 
     let wishes = Wishes::of(

@@ -5,8 +5,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 
 use super::tunnel::{Line, Tunnel};
+use crate::net::unread;
 use crate::net::wire::Tally;
 use crate::telemetry::Exchange;
 use crate::upstream::Reply;
@@ -26,6 +28,8 @@ pub struct Answer {
     content: Content,
     exchange: Option<Box<Exchange>>,
     tally: Tally,
+    /// The request's own body, where the answer goes out before it was read (S19).
+    unread: Option<Incoming>,
 }
 
 impl Answer {
@@ -43,13 +47,23 @@ impl Answer {
             content,
             exchange,
             tally,
+            unread: None,
         }
+    }
+
+    /// The same, before the body of the request was read.
+    pub fn before(mut self, unread: Option<Incoming>) -> Answer {
+        self.unread = unread;
+        self
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
         self.tally.end();
+        if let Some(unread) = self.unread.take() {
+            unread::leave(unread);
+        }
     }
 }
 

@@ -38,8 +38,7 @@ pub(super) async fn forward(
     snapshot: &Snapshot,
     permit: Permit<'_>,
     seen: &Seen<'_>,
-    mut parts: Parts,
-    body: Incoming,
+    (mut parts, body): (Parts, &mut Option<Incoming>),
     exchange: &mut Exchange,
 ) -> Result<Response<Content>, Refusal> {
     let limit = permit
@@ -47,7 +46,8 @@ pub(super) async fn forward(
         .body_bytes
         .unwrap_or(snapshot.config.limits.body_bytes);
     let length = check_length(&parts.headers, limit)?;
-    let (body, received) = RequestBody::new(body, limit, snapshot.config.limits.body_timeout);
+    let (body, received) =
+        RequestBody::new(body.take(), limit, snapshot.config.limits.body_timeout);
     exchange.received = received;
 
     let upstream = &snapshot.upstreams[permit.route().upstream];

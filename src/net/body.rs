@@ -62,13 +62,13 @@ impl RequestBody {
     /// A client's body of at most `limit` bytes that may be silent for `silence` at a time, and the count of bytes that
     /// have come in so far.
     pub fn new(
-        incoming: Incoming,
+        incoming: Option<Incoming>,
         limit: Option<u64>,
         silence: Duration,
     ) -> (RequestBody, Option<Arc<AtomicU64>>) {
-        if incoming.is_end_stream() {
+        let Some(incoming) = incoming.filter(|body| !body.is_end_stream()) else {
             return (RequestBody::Empty, None);
-        }
+        };
         let received = Arc::new(AtomicU64::new(0));
         let mut alarm = Alarm::default();
         alarm.set(silence);

@@ -17,6 +17,7 @@ use pin_project_lite::pin_project;
 
 use super::alarm::Alarm;
 use super::multiplex::{Census, Seat};
+use super::unread::{self, Unread};
 
 /// The most that is handed over at once: what a slow reader makes us keep, and one frame of the usual size.
 const PIECE: usize = 16 * 1024;
@@ -117,8 +118,9 @@ where
 {
     fn execute(&self, stream: F) {
         tokio::spawn(Timed {
-            stream,
+            stream: Some(stream),
             taking: Alarm::default(),
+            unread: None,
             limit: self.limit,
             _seat: self.census.seat(),
         });
@@ -126,11 +128,13 @@ where
 }
 
 pin_project! {
-    /// A stream whose answer must be taken in time. Dropping it resets the stream, and with it goes its upstream request.
+    /// A stream whose answer must be taken in time. Dropping it resets the stream, and with it goes its upstream request. A body
+    /// that is left when the answer has gone is waited for a little.
     struct Timed<F> {
         #[pin]
-        stream: F,
+        stream: Option<F>,
         taking: Alarm,
+        unread: Option<Unread>,
         limit: Duration,
         _seat: Seat,
     }
@@ -140,10 +144,17 @@ impl<F: Future<Output = ()>> Future for Timed<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let timed = self.project();
+        let mut timed = self.project();
         LAST.set(None);
-        if timed.stream.poll(cx).is_ready() {
-            return Poll::Ready(());
+        let left = unread::watch(|| {
+            let stream = timed.stream.as_mut().as_pin_mut();
+            if stream.is_some_and(|stream| stream.poll(cx).is_ready()) {
+                timed.stream.set(None); // with the answer, which leaves what it has not read
+            }
+        });
+        if timed.stream.is_none() {
+            *timed.unread = left.or(timed.unread.take());
+            return (timed.unread.as_mut()).map_or(Poll::Ready(()), |unread| unread.poll(cx));
         }
         match LAST.take() {
             Some(Step::Handed) => timed.taking.set(*timed.limit),

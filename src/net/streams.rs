@@ -72,7 +72,7 @@ pub(super) async fn serve<S, F, R, B>(
             .keep_alive_timeout(PING)
             .serve_connection(TokioIo::new(wire), service)
     );
-    let mut patience = Patience::new(census, limits);
+    let mut patience = Patience::new(census, limits, drain.phase());
     loop {
         let next = match drain.phase() {
             Phase::Serving => Phase::Closing,
@@ -132,11 +132,14 @@ struct Patience {
 }
 
 impl Patience {
-    fn new(census: Arc<Census>, limits: WireLimits) -> Patience {
+    fn new(census: Arc<Census>, limits: WireLimits, phase: Phase) -> Patience {
         Patience {
             census,
             limits,
-            manner: Manner::Serving,
+            manner: match phase {
+                Phase::Serving => Manner::Serving,
+                Phase::Closing | Phase::Closed => Manner::LastRequests,
+            },
             quiet: Alarm::default(),
             quiet_after: None,
             unfinished: Alarm::default(),

@@ -35,9 +35,9 @@ pub struct WireLimits {
 /// Whether it is still there can't be known before something is written: `nc -N` waits, a browser's tab is gone (R12, S20).
 const HALF_CLOSED: Duration = Duration::from_secs(1);
 /// A client that was refused while it was still sending has so long to read why; what it sends is thrown away (S19).
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 /// And so many bytes of it are.
-const LINGER_BYTES: u64 = 64 * 1024 * 1024;
+pub(super) const LINGER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Makes the bytes that are written to a client whose head never became a request.
 pub type FinalAnswer = Arc<dyn Fn(Reason) -> Bytes + Send + Sync>;

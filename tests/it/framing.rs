@@ -1,8 +1,9 @@
 //! Framing: where one request ends and the next begins is one thing to the client, to us and to the upstream.
 //!
-//! The wire's side of the table of smuggling (S01-S18). After each attack a victim's request goes through: what it gets,
+//! The wire's side of the table of smuggling (S01-S23). After each attack a victim's request goes through: what it gets,
 //! and what the upstream was sent for it, is its own.
 
+use crate::support::http2::{Client, DATA, END_STREAM, head};
 use crate::support::{Answer, Connection, Recorded, Request, Rig, Setup, access, get, post};
 
 const SMUGGLED: &str = "GET /admin/smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -233,6 +234,38 @@ fn s05_a_chunk_that_is_none_aborts_the_request() {
 }
 
 #[test]
+fn s05_what_stands_beside_and_behind_the_chunks_ends_here() {
+    let rig = rig();
+    let long = format!("5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(20_000));
+    for chunks in [
+        "5;name=value;\"quoted\"\r\nhello\r\n0\r\n\r\n",
+        "5 ;name\r\nhello\r\n0\r\n\r\n",
+        "5;a\rb\r\nhello\r\n0\r\n\r\n",
+        "0005\r\nhello\r\n000\r\n\r\n",
+        "5\r\nhello\r\n0\r\nContent-Length: 50\r\nTransfer-Encoding: chunked\r\nHost: evil\r\n\r\n",
+        "5\r\nhello\r\n0\r\nX-User-Sub: forged\r\n\r\n",
+        &long,
+    ] {
+        let before = rig.upstream.requests().len();
+        let statuses = exchange(&rig, posted("Transfer-Encoding: chunked\r\n", chunks));
+        let requests = rig.upstream.requests();
+        let Some(recorded) = requests.get(before) else {
+            assert!(statuses.iter().all(|status| *status >= 400), "{chunks:?}");
+            continue;
+        };
+        assert_eq!(statuses, [200, 200], "{chunks:?}");
+        assert_eq!(
+            (recorded.body.as_slice(), recorded.trailers.as_str()),
+            (b"hello".as_slice(), "")
+        );
+        for trace in ["name", "0005", "evil", "forged", "xxxx"] {
+            assert!(!recorded.holds(trace), "{recorded:#?}");
+        }
+        holds(&rig);
+    }
+}
+
+#[test]
 fn s06_an_old_version_keeps_to_its_own_rules() {
     let rig = rig();
     for bytes in [
@@ -256,6 +289,40 @@ fn s06_an_old_version_keeps_to_its_own_rules() {
         "GET /public HTTP/1.1\r\nHost: a\r\n\r\n{SMUGGLED}GET /public HTTP/1.1\r\nHost: a\r\n\r\n"
     );
     assert_eq!(exchange(&rig, pipelined), [200, 401, 200, 200]);
+    holds(&rig);
+}
+
+#[test]
+fn s06_an_old_client_gets_an_answer_it_can_read() {
+    let rig = rig();
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    rig.upstream.answer(move |_| Answer::raw(chunked));
+    // It knows no chunks: the end of the body is the end of the connection.
+    for keep in ["", "Connection: keep-alive\r\n"] {
+        let mut connection = Connection::open(rig.gate.address);
+        connection.write(format!("GET /public HTTP/1.0\r\nHost: a\r\n{keep}\r\n"));
+        let answer = connection.read("GET");
+        assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
+        assert_eq!(answer.header("transfer-encoding"), "");
+        assert!(connection.is_closed());
+    }
+    // Where the length is known the connection can be kept, if that is asked for.
+    rig.upstream.answer(|_| Answer::ok());
+    let kept = "GET /public HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n";
+    let mut connection = Connection::open(rig.gate.address);
+    for _ in 0..3 {
+        connection.write(kept);
+        let answer = connection.read("GET");
+        assert_eq!(answer.text(), "from the upstream\n");
+        assert_eq!(answer.header("connection"), "keep-alive");
+    }
+    connection.write("GET /public HTTP/1.0\r\nHost: a\r\n\r\n");
+    assert_eq!(connection.read("GET").status, 200);
+    assert!(connection.is_closed());
+    for recorded in rig.upstream.requests() {
+        assert!(recorded.line.ends_with(" HTTP/1.1"));
+        assert_eq!(recorded.header("connection"), None);
+    }
     holds(&rig);
 }
 
@@ -356,6 +423,41 @@ fn s13_s14_connect_and_trace_open_and_reflect_nothing() {
     let own = |recorded: &Recorded| recorded.target() == "/public/last";
     assert!(rig.upstream.requests().iter().all(own));
     holds(&rig);
+}
+
+#[test]
+fn s14_nothing_is_traced_however_far_it_may_go() {
+    let rig = Setup::standard().routes("\"/any\" = {}").start();
+    let token = access().sign();
+    // TRACK is a method like any other: no route that names its methods takes it.
+    for (method, target) in [("TRACE", "/any"), ("TRACK", "/orders/1")] {
+        for hops in ["0", "1", "10"] {
+            let request = crate::support::request(method, target)
+                .bearer(&token)
+                .header("Max-Forwards", hops)
+                .header("Cookie", "secret=1");
+            let answer = rig.refuses_with(&request, &[405]);
+            assert!(!answer.text().contains("secret") && !answer.text().contains("Max-Forwards"));
+        }
+    }
+    // Over HTTP/2 as well; and OPTIONS is a method like any other: its route decides, and the upstream answers.
+    let mut client = Client::open(rig.gate.address, &[]);
+    let bearer = format!("Bearer {token}");
+    for (method, status) in [("TRACE", 405), ("OPTIONS", 200)] {
+        let mut fields = head(method, "/any");
+        fields.extend([("authorization", bearer.as_str()), ("max-forwards", "0")]);
+        assert_eq!(client.request(&fields).status, status, "{method}");
+    }
+    rig.refuses(
+        &crate::support::request("OPTIONS", "/any"),
+        401,
+        "missing_token",
+    );
+    let methods: Vec<String> = (rig.upstream.requests().iter())
+        .map(|recorded| recorded.method().to_owned())
+        .collect();
+    assert_eq!(methods, ["OPTIONS"]);
+    rig.control();
 }
 
 #[test]
@@ -461,5 +563,59 @@ fn s19_a_refusal_can_be_read_while_the_body_is_still_coming() {
         (401, "missing_token")
     );
     assert_eq!(rig.upstream.connections(), 0);
+    holds(&rig);
+}
+
+#[test]
+fn s23_no_rule_reads_a_body_however_it_is_framed() {
+    let rig = rig();
+    let good = access().scope("orders/write").sign();
+    let poor = access().scope("orders/read").sign();
+    // What a rule that read bodies might go by: a token, another method, another path.
+    let body = format!("access_token={good}&_method=GET&path=/public");
+    let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let framings = [
+        (format!("Content-Length: {}\r\n", body.len()), body.clone()),
+        ("Transfer-Encoding: chunked\r\n".to_owned(), chunks),
+        (String::new(), String::new()),
+    ];
+    for (token, status) in [("", 401), (&poor, 403), (&good, 200)] {
+        let bearer = match token {
+            "" => String::new(),
+            token => format!("Authorization: Bearer {token}\r\n"),
+        };
+        for (framing, behind) in &framings {
+            let before = rig.upstream.requests().len();
+            let mut connection = Connection::open(rig.gate.address);
+            let head = format!("POST /orders/1 HTTP/1.1\r\nHost: a\r\n{form}{bearer}{framing}\r\n");
+            connection.write(format!("{head}{behind}"));
+            assert_eq!(connection.read("POST").status, status, "{framing:?}");
+            let forwarded = usize::from(status == 200);
+            assert_eq!(
+                rig.upstream.requests().len(),
+                before + forwarded,
+                "{framing:?}"
+            );
+        }
+        // Over HTTP/2 a body needs no length at all.
+        let before = rig.upstream.requests().len();
+        let bearer = format!("Bearer {token}");
+        let mut fields = head("POST", "/orders/1");
+        if !token.is_empty() {
+            fields.push(("authorization", &bearer));
+        }
+        let mut client = Client::open(rig.gate.address, &[]);
+        let stream = client.begin(&fields, 0);
+        client.write(DATA, END_STREAM, stream, body.as_bytes());
+        assert_eq!(client.outcome(stream).status, status);
+        assert_eq!(
+            rig.upstream.requests().len(),
+            before + usize::from(status == 200)
+        );
+    }
+    for recorded in &rig.upstream.requests() {
+        assert!(recorded.body.is_empty() || recorded.body == body.as_bytes());
+    }
     holds(&rig);
 }

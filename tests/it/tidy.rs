@@ -607,3 +607,62 @@ fn every_configuration_key_is_in_the_example() {
             .collect(),
     );
 }
+
+/// The ids that a test's name begins with: `s09_s12_no_other_upgrade_passes` holds S09 and S12.
+fn ids(name: &str) -> impl Iterator<Item = String> {
+    name.split('_')
+        .take_while(|part| {
+            let (letter, number) = part.split_at_checked(1).unwrap_or_default();
+            "jckphsrlxq".contains(letter) && number.len() == 2 && number.parse::<u8>().is_ok()
+        })
+        .map(str::to_uppercase)
+}
+
+/// Every id of a known attack that a test carries, with the place of that test as the table of attacks names it.
+fn held() -> BTreeSet<(String, String)> {
+    let mut held = BTreeSet::new();
+    let mut note = |place: &str, text: &str, keyword: &str| {
+        for rest in text.split(keyword).skip(1) {
+            let name = rest.split('(').next().unwrap_or("");
+            held.extend(ids(name).map(|id| (id, place.to_owned())));
+        }
+    };
+    for source in sources("src") {
+        note(&source.module().replace('/', "::"), &source.text, "fn ");
+    }
+    for source in sources("tests") {
+        let place = source.module().replacen("it/", "tests/", 1);
+        note(&place, &source.text, "fn ");
+    }
+    for path in files(&root().join("tests/interop"), ".py") {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let place = format!("interop/{}", name.trim_start_matches("test_"));
+        note(&place, &read(&path), "def test_");
+    }
+    held
+}
+
+#[test]
+fn every_known_attack_is_in_the_table_and_held_where_that_says() {
+    let table = read(&root().join("src/threats.rs"));
+    let rows = table.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("//! | ")?.split(" | ");
+        let id = cells
+            .next()
+            .filter(|id| ids(&id.to_lowercase()).count() == 1)?;
+        let places = cells.next_back()?.trim_end_matches(" |").split(", ");
+        let places = places.map(|place| (id.to_owned(), place.trim_matches('`').to_owned()));
+        Some(places.collect::<Vec<_>>())
+    });
+    let listed: BTreeSet<(String, String)> = rows.flatten().collect();
+    let known: BTreeSet<&String> = listed.iter().map(|(id, _)| id).collect();
+    let held = held();
+    assert!(listed.len() > 100 && held.len() > 100);
+    let mut faults: Vec<String> = listed
+        .difference(&held)
+        .map(|(id, place)| format!("{id} is not held in {place}: no test there has that id"))
+        .collect();
+    let missing = held.iter().filter(|(id, _)| !known.contains(id));
+    faults.extend(missing.map(|(id, place)| format!("{id} of {place} is not in src/threats.rs")));
+    none(faults);
+}

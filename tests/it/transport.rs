@@ -2,6 +2,7 @@
 
 mod drain;
 mod exhaustion;
+mod floods;
 mod handed_over;
 mod http2;
 mod reuse;

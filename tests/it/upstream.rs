@@ -113,6 +113,11 @@ impl Wire {
         std::mem::take(&mut self.buffer)
     }
 
+    /// Hangs up as a process that was killed does: with a RST.
+    fn reset(self) {
+        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
+    }
+
     fn finish(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }

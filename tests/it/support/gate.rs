@@ -182,6 +182,29 @@ impl Program {
     pub fn id(&self) -> u32 {
         self.child.id()
     }
+
+    /// Memory that it holds now, in bytes (proc(5), VmRSS).
+    pub fn memory(&self) -> usize {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes =
+            line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<usize>().ok());
+        kilobytes.expect("a process that runs holds memory") * 1024
+    }
+
+    /// Processor time that it has used so far (proc(5), utime and stime; a tick is a hundredth of a second).
+    pub fn processor(&self) -> std::time::Duration {
+        let stat = self.proc("stat");
+        let (_, fields) = stat.rsplit_once(')').expect("the name stands in brackets");
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks = ticks.map(|ticks| ticks.parse::<u64>().expect("a number"));
+        std::time::Duration::from_millis(ticks.sum::<u64>() * 10)
+    }
+
+    fn proc(&self, name: &str) -> String {
+        let path = format!("/proc/{}/{name}", self.id());
+        std::fs::read_to_string(path).expect("a process that runs can be looked at")
+    }
 }
 
 impl Drop for Program {

@@ -55,7 +55,7 @@ fn q09_idle_connections_are_closed_at_once_and_requests_finish() {
 #[test]
 fn q09_while_it_is_still_accepting_every_answer_says_that_it_is_the_last() {
     let mut rig = Setup::standard()
-        .server("drain_delay = \"20s\"\ndrain_timeout = \"30s\"\n")
+        .server("drain_delay = \"60s\"\ndrain_timeout = \"90s\"\n")
         .start();
     let mut kept = Connection::open(rig.gate.address);
     assert_eq!(kept.exchange(&get("/public")).status, 200);
@@ -75,12 +75,16 @@ fn q09_while_it_is_still_accepting_every_answer_says_that_it_is_the_last() {
     let mut new = Connection::open(rig.gate.address);
     assert_eq!(new.exchange(&get("/public")).header("connection"), "close");
     let mut multiplexed = Client::open(rig.gate.address, &[]);
-    assert_eq!(multiplexed.request(&head("GET", "/public")).status, 200);
+    rig.upstream.hold();
+    let stream = multiplexed.begin(&head("GET", "/public"), END_STREAM);
     assert!(
         multiplexed
             .read_until(|frame| frame.kind == GOAWAY)
             .is_some()
     );
+    rig.upstream.release();
+    assert_eq!(multiplexed.outcome(stream).status, 200);
+    assert!(multiplexed.is_closed());
     // A second signal cuts it short.
     signal(&rig, "INT");
     has_drained(&mut rig);

@@ -1,4 +1,4 @@
-//! Time and memory (R01-R09): whoever is slow or greedy is given up, and others never notice.
+//! Time and memory (R01-R14): whoever is slow or greedy is given up, and others never notice.
 
 use crate::support::{Answer, Connection, Rig, Setup, access, get};
 
@@ -25,6 +25,33 @@ fn r01_connections_without_a_byte_are_closed() {
     rig.control();
     for connection in &mut silent {
         assert!(connection.is_closed());
+    }
+    rig.control();
+}
+
+#[test]
+fn r01_r02_the_other_listeners_have_the_same_patience() {
+    let rig = Setup::standard()
+        .server("probes = \"127.0.0.1:0\"\n[server.limits]\nheader_timeout = \"300ms\"\nidle_timeout = \"300ms\"\n")
+        .start();
+    let told = get("/status").send(rig.gate.admin).json();
+    let probes = told["listeners"][2]["address"].as_str();
+    let probes = probes.and_then(|text| text.parse().ok());
+    for address in [rig.gate.admin, probes.expect("an address")] {
+        for bytes in [
+            "",
+            "GET /livez HTTP/1.1\r\nHost: 127",
+            "GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        ] {
+            let mut many: Vec<Connection> = (0..50).map(|_| Connection::open(address)).collect();
+            for connection in &mut many {
+                connection.write(bytes);
+            }
+            assert_eq!(get("/livez").send(address).status, 200);
+            for connection in &mut many {
+                connection.rest(); // ends
+            }
+        }
     }
     rig.control();
 }
@@ -133,8 +160,11 @@ fn r09_beyond_the_cap_connections_wait_and_it_is_told_once() {
             .as_str()
             .is_some_and(|text| text.contains("as many connections"))
     });
+    let connections = || rig.gate.metric("portcullis_connections{listener=\"gate\"}");
+    assert_eq!(connections(), Some(2.0));
     held.pop();
     assert_eq!(waiting.read("GET").status, 200);
+    assert_eq!(connections(), Some(2.0));
     drop((held, waiting));
     rig.control();
     assert_eq!(
@@ -145,6 +175,43 @@ fn r09_beyond_the_cap_connections_wait_and_it_is_told_once() {
             .count(),
         1
     );
+}
+
+#[test]
+fn r14_a_long_path_is_matched_in_one_pass() {
+    // Patterns that a backtracking matcher would try in many ways, and as many of them as a file might have.
+    let many: String = (0..500)
+        .map(|at| format!("\"/{at}/{{a}}/{{b}}/{{c}}/x/{{*rest}}\" = \"orders/read\"\n"))
+        .collect();
+    let deep: String = (0..40).map(|at| format!("/{{p{at}}}")).collect();
+    let rig = Setup::standard()
+        .server("[server.limits]\nheader_bytes = \"64KiB\"\n")
+        .routes(&format!(
+            "{many}\"{deep}\" = \"orders/read\"\n\"{deep}/x/{{*rest}}\" = \"orders/read\""
+        ))
+        .start();
+    let before = rig.gate.program.processor();
+    let long = [
+        "/a".repeat(16_000),
+        format!("/public/{}", "a/".repeat(15_000)),
+        format!("/public/{}", "a".repeat(32_000)),
+        format!("/public/{}", "%61".repeat(10_000)),
+        format!("/7/{}", "x/".repeat(16_000)),
+    ];
+    for _ in 0..20 {
+        for path in &long {
+            let answer = rig.send(&get(path));
+            assert!(
+                matches!(answer.status, 200 | 401 | 403),
+                "{}",
+                answer.text()
+            );
+        }
+    }
+    // A hundred of them: what is not linear in 16,000 segments would take minutes.
+    let used = rig.gate.program.processor() - before;
+    assert!(used.as_secs() < 5, "{used:?}");
+    rig.control();
 }
 
 #[test]

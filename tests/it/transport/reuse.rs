@@ -122,6 +122,32 @@ fn r12_a_client_that_has_said_all_still_gets_its_answer() {
 }
 
 #[test]
+fn r12_half_closed_connections_keep_no_processor_busy() {
+    let rig = Rig::standard();
+    rig.control();
+    let before = rig.gate.program.processor();
+    rig.upstream.answer(|_| Answer::raw("").silent());
+    let ended = rig.upstream.connections();
+    let mut half: Vec<Connection> = (0..50)
+        .map(|_| {
+            let mut connection = Connection::open(rig.gate.address);
+            connection.write(get("/public").bytes(rig.gate.address));
+            connection.finish();
+            connection
+        })
+        .collect();
+    // An answer that does not come soon is not waited for; until then each of them waits, and does nothing else.
+    for connection in &mut half {
+        assert!(connection.is_closed());
+    }
+    rig.upstream.wait_for_ends(ended);
+    let used = rig.gate.program.processor() - before;
+    assert!(used.as_millis() < 900, "{used:?}");
+    rig.upstream.answer(|_| Answer::ok());
+    rig.control();
+}
+
+#[test]
 fn r12_an_answer_that_breaks_off_never_ends_cleanly() {
     let rig = Rig::standard();
     for answer in [
@@ -195,6 +221,25 @@ fn s22_ranges_pass_and_cost_nothing() {
         let value = format!("bytes={ranges}");
         let asked = get("/orders/1").bearer(&token).header("Range", &value);
         assert_eq!(rig.forwards(&asked).header("range"), Some(value.as_str()));
+        let asked = post("/public").header("Range", &value);
+        assert_eq!(rig.forwards(&asked).header("range"), Some(value.as_str()));
     }
+    // Whatever the upstream makes of them passes as it is, and nothing of it is kept.
+    let before = rig.gate.program.memory();
+    let parts = "--x\r\ncontent-range: bytes 0-0/1\r\n\r\ny\r\n".repeat(100_000);
+    let sent = parts.clone();
+    rig.upstream.answer(move |_| {
+        Answer::status(
+            206,
+            &[("content-type", "multipart/byteranges; boundary=x")],
+            &sent,
+        )
+    });
+    for _ in 0..10 {
+        let answer = rig.send(&get("/public").header("Range", "bytes=0-0,0-0"));
+        assert_eq!((answer.status, answer.text()), (206, parts.clone()));
+    }
+    assert!(rig.gate.program.memory() < before + (16 << 20));
+    rig.upstream.answer(|_| Answer::ok());
     rig.control();
 }

@@ -351,3 +351,28 @@ fn r11_a_hello_in_records_of_one_byte_harms_nobody() {
         200
     );
 }
+
+#[test]
+fn r11_a_chain_of_certificates_without_end_is_not_followed() {
+    let authority = Authority::new();
+    let rig = start(
+        &authority.asking("optional"),
+        "\"/cert\" = { access = \"certificate\" }\n",
+    );
+    let (mut chain, key) = authority.client(&[]);
+    chain.extend((0..100).map(|_| authority.client(&[]).0.remove(0)));
+    let before = rig.gate.program.processor();
+    for _ in 0..20 {
+        let (chain, key) = (chain.clone(), key.clone_key());
+        let mut connection = authority.open(&rig, Some((chain, key)));
+        connection.write(get("/cert").bytes(rig.gate.address));
+        connection.finish();
+        connection.rest(); // served or not, it ends
+    }
+    let used = rig.gate.program.processor() - before;
+    assert!(used.as_secs() < 5, "{used:?}");
+    assert_eq!(
+        authority.open(&rig, None).exchange(&get("/public")).status,
+        200
+    );
+}

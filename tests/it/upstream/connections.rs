@@ -243,3 +243,98 @@ fn s20_a_client_that_goes_in_mid_upload_leaves_no_whole_request_behind() {
     let text = String::from_utf8_lossy(&body).into_owned();
     assert!(!text.contains("0\r\n\r\n"), "{text:?}");
 }
+
+#[test]
+fn s18_a_reset_is_told_and_what_was_sent_stays_sent() {
+    for at in ["in the body", "behind the body"] {
+        let bare = Bare::start(move |_, mut wire| {
+            loop {
+                let head = wire.head();
+                if head.starts_with("GET") {
+                    wire.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+                    continue;
+                }
+                wire.take(if at == "in the body" { 1_000 } else { 100_000 });
+                return wire.reset();
+            }
+        });
+        let behind = Behind::start(&Setup::standard(), &bare.url());
+        // Over a connection that has served before, and over a new one.
+        assert_eq!(get("/public").send(behind.gate.address).status, 200);
+        for _ in 0..2 {
+            let answer = post("/public")
+                .body([b'x'; 100_000])
+                .send(behind.gate.address);
+            assert_eq!(
+                (answer.status, answer.reason().as_str()),
+                (502, "upstream_protocol"),
+                "{at}"
+            );
+        }
+        assert_eq!(bare.connections(), 2, "{at}");
+    }
+}
+
+#[test]
+fn s17_what_an_upstream_says_unasked_ends_its_connection() {
+    for unasked in [
+        "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+    ] {
+        let (speak, told) = mpsc::channel();
+        let (ended, end) = mpsc::channel();
+        let (told, ended) = (std::sync::Mutex::new(told), std::sync::Mutex::new(ended));
+        let bare = Bare::start(move |number, mut wire| {
+            wire.head();
+            wire.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood");
+            if number == 0 {
+                let () = told.lock().unwrap().recv().unwrap();
+                wire.write(unasked);
+                wire.rest(); // until the gate hangs up
+                ended.lock().unwrap().send(()).unwrap();
+            }
+        });
+        let setup = Setup::standard().upstream(r#"keepalive = "1h""#);
+        let behind = Behind::start(&setup, &bare.url());
+        assert_eq!(get("/public").send(behind.gate.address).text(), "good");
+        speak.send(()).unwrap();
+        end.recv_timeout(crate::support::PATIENCE).unwrap();
+        let victim = post("/public").send(behind.gate.address);
+        assert_eq!(
+            (victim.status, victim.text().as_str()),
+            (200, "good"),
+            "{unasked:?}"
+        );
+        assert_eq!(bare.connections(), 2);
+    }
+}
+
+#[test]
+fn r10_clients_that_come_and_go_share_few_connections_to_the_upstream() {
+    let rig = Rig::standard();
+    let address = rig.gate.address;
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(move || {
+                for _ in 0..100 {
+                    // What the client says of its own connection is not said of ours.
+                    let request = get("/public").header("Connection", "close");
+                    assert_eq!(request.send(address).status, 200);
+                }
+            });
+        }
+    });
+    assert_eq!(rig.upstream.requests().len(), 400);
+    assert!(
+        rig.upstream.connections() <= 20,
+        "{} connections",
+        rig.upstream.connections()
+    );
+    // Where the upstream itself closes, each takes a new one, and none is lost.
+    rig.upstream
+        .answer(|_| Answer::status(200, &[("connection", "close")], "bye").closing());
+    for _ in 0..100 {
+        assert_eq!(rig.send(&post("/public")).text(), "bye");
+    }
+}

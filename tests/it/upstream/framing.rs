@@ -180,3 +180,62 @@ fn s16_a_connection_answered_too_early_is_not_used_again() {
     assert_eq!((next.status, next.text().as_str()), (200, "sure"));
     assert_eq!(bare.connections(), 2);
 }
+
+#[test]
+fn s15_whatever_is_said_to_an_expectation_keeps_everybody_in_step() {
+    let early = "HTTP/1.1 STATUS Early\r\ncontent-length: 5\r\n\r\nearly";
+    let go = "HTTP/1.1 100 Continue\r\n\r\n";
+    for (name, before, status) in [
+        ("an early 401", early.replace("STATUS", "401"), 401),
+        ("an early 417", early.replace("STATUS", "417"), 417),
+        ("an early 200", early.replace("STATUS", "200"), 200),
+        (
+            "100 before an early 401",
+            format!("{go}{}", early.replace("STATUS", "401")),
+            401,
+        ),
+        ("100 twice", format!("{go}{go}"), 200),
+        ("100 never", String::new(), 200),
+    ] {
+        let spoken = before.clone();
+        let bare = Bare::start(move |_, mut wire: Wire| {
+            loop {
+                let head = wire.head();
+                assert!(!head.to_lowercase().contains("expect"), "{head}");
+                if head.starts_with("POST") {
+                    wire.write(&spoken);
+                    if spoken.contains("early") {
+                        wire.rest();
+                        return;
+                    }
+                    wire.take(5);
+                }
+                wire.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nsure");
+            }
+        });
+        let setup = Setup::standard().upstream("max_connections = 1");
+        let behind = Behind::start(&setup, &bare.url());
+        let mut client = Connection::open(behind.gate.address);
+        client.write(
+            "POST /public HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+        );
+        if !before.contains("early") {
+            assert_eq!(client.read_interim(), 100, "{name}");
+            client.write("hello");
+        }
+        let answer = client.read("POST");
+        assert_eq!(answer.status, status, "{name}");
+        drop(client);
+        // Nobody else gets what was meant for this one, nor has its body taken for a request.
+        for _victim in 0..3 {
+            let answer = get("/public").send(behind.gate.address);
+            assert_eq!(
+                (answer.status, answer.text().as_str()),
+                (200, "sure"),
+                "{name}"
+            );
+        }
+        let spoilt = usize::from(before.contains("early"));
+        assert_eq!(bare.connections(), 1 + spoilt, "{name}");
+    }
+}

@@ -184,6 +184,77 @@ fn s10_behind_a_no_nothing_is_a_tunnel() {
 }
 
 #[test]
+fn s10_before_a_yes_nothing_is_sent_on() {
+    let (heads, head) = mpsc::channel();
+    let (say, said) = mpsc::channel::<()>();
+    let (said, heads) = (Mutex::new(said), Mutex::new(heads));
+    let bare = Bare::start(move |_, mut wire: Wire| {
+        wire.head();
+        let _ = said.lock().unwrap().recv();
+        // What has come by now came before the answer.
+        wire.stream.set_nonblocking(true).unwrap();
+        let mut early = [0; 64];
+        let early = std::io::Read::read(&mut wire.stream, &mut early).unwrap_or(0);
+        wire.stream.set_nonblocking(false).unwrap();
+        let _ = heads.lock().unwrap().send(early);
+        wire.write(YES);
+        wire.take(5);
+        wire.write(b"\x81\x02ok");
+    });
+    let behind = Behind::start(&setup(), &bare.url());
+    let mut client = Wire::open(behind.gate.address);
+    client.write(format!("{}early", handshake("/ws", &bearer(now() + 60))));
+    while bare.connections() == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(get("/ws").send(behind.gate.address).status, 401); // the gate has had time to read on
+    say.send(()).unwrap();
+    assert_eq!(head.recv_timeout(PATIENCE).unwrap(), 0);
+    assert!(client.head().starts_with("HTTP/1.1 101 "));
+    assert_eq!(client.take(4), b"\x81\x02ok"); // and now it has gone through
+}
+
+#[test]
+fn s11_a_yes_to_what_was_no_handshake_opens_nothing() {
+    let rig = setup().start();
+    rig.upstream
+        .answer(|_| crate::support::Answer::raw(YES).silent());
+    let right = handshake("/ws", &bearer(now() + 60));
+    for (from, to) in [
+        ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 777"),
+        ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""),
+        ("Connection: keep-alive, Upgrade", "Connection: keep-alive"),
+        ("Upgrade: websocket", "Upgrade: websocket\r\nUpgrade: h2c"),
+        ("GET /ws", "POST /ws"),
+        ("HTTP/1.1\r\n", "HTTP/1.0\r\n"),
+    ] {
+        assert!(right.contains(from));
+        let mut client = Connection::open(rig.gate.address);
+        client.write(right.replacen(from, to, 1));
+        let refused = client.read("GET");
+        let told = (refused.status, refused.reason());
+        assert_eq!(told, (502, "upstream_protocol".to_owned()), "{to:?}");
+        client.write("smuggled");
+        client.finish();
+        client.rest();
+    }
+    assert!(!rig.upstream.everything().contains("smuggled"));
+}
+
+#[test]
+fn s12_an_upgrade_with_a_body_is_a_request_with_a_body() {
+    let rig = setup().start();
+    let body = "GET /admin/smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    let length = format!("Content-Length: {}\r\n{}", body.len(), bearer(now() + 60));
+    let mut client = Connection::open(rig.gate.address);
+    client.write(format!("{}{body}", handshake("/ws", &length)));
+    assert_eq!(client.read("GET").status, 200);
+    let seen = rig.upstream.requests();
+    assert_eq!((seen.len(), seen[0].body.as_slice()), (1, body.as_bytes()));
+    assert_eq!(seen[0].all("upgrade"), [""; 0]);
+}
+
+#[test]
 fn s11_only_the_right_101_opens_a_tunnel() {
     for answer in [
         "HTTP/1.1 101 Switching Protocols\r\n\r\n".to_owned(),
