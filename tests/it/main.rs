@@ -14,6 +14,7 @@ mod credentials;
 mod explain;
 mod framing;
 mod headers;
+mod inject;
 mod keys;
 mod paths;
 mod reasons;
