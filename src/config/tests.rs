@@ -7,6 +7,7 @@ mod faults;
 mod forms;
 mod gate_tls;
 mod learnt;
+mod login;
 mod outbound;
 mod properties;
 mod reference;
@@ -50,6 +51,7 @@ fn on_machine<T>(look: impl FnOnce(&Surroundings<'_>) -> T) -> T {
     };
     let read = |path: &Path| match path.to_str() {
         Some("/secrets/one") => Ok(b"hunter2-file\n".to_vec()),
+        Some("/secrets/key") => Ok(b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n".to_vec()),
         Some("/secrets/empty") => Ok(b"\n".to_vec()),
         Some("/secrets/binary") => Ok(vec![0xFF]),
         Some("/secrets/colon") => Ok(b"hunter2:file".to_vec()),

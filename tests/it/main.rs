@@ -16,6 +16,7 @@ mod framing;
 mod headers;
 mod inject;
 mod keys;
+mod login;
 mod paths;
 mod reasons;
 mod reload;
