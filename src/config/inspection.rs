@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use super::Surroundings;
 use super::fault::{self, Fault};
 use super::raw::Span;
+#[cfg(test)]
+use super::raw::table::Need;
 
 /// An inspection under way: where it may look, and what it has found so far.
 pub struct Inspection<'a> {
@@ -21,6 +23,9 @@ pub struct Inspection<'a> {
     pub files: RefCell<Vec<PathBuf>>,
     /// Further values that may be secrets.
     pub secrets: RefCell<Vec<Span>>,
+    /// Every key that was asked for, by table: what the reference is made of.
+    #[cfg(test)]
+    pub known: RefCell<std::collections::BTreeMap<(&'static str, &'static str), Need>>,
 }
 
 impl<'a> Inspection<'a> {
@@ -32,7 +37,17 @@ impl<'a> Inspection<'a> {
             warnings: RefCell::default(),
             files: RefCell::default(),
             secrets: RefCell::default(),
+            #[cfg(test)]
+            known: RefCell::default(),
         }
+    }
+
+    /// Notes that a key was asked for, as strictly as it ever was.
+    #[cfg(test)]
+    pub fn ask(&self, kind: &'static str, key: &'static str, need: Need) {
+        let mut known = self.known.borrow_mut();
+        let strictest = known.entry((kind, key)).or_insert(need);
+        *strictest = need.max(*strictest);
     }
 
     /// Notes a fault.

@@ -10,6 +10,7 @@ mod learnt;
 mod login;
 mod outbound;
 mod properties;
+mod reference;
 mod requirements;
 mod secrecy;
 mod text;
@@ -18,7 +19,8 @@ mod warnings;
 
 use std::path::Path;
 
-use super::{Config, Faults, Surroundings, load};
+use super::inspection::Inspection;
+use super::{Config, Faults, Surroundings, check, load, raw};
 use crate::token::mint;
 
 /// A pool and nothing else: the least that loads. Three lines, so that what is added starts on line 4.
@@ -26,6 +28,20 @@ const POOL: &str = "[pools.main]\nuser_pool_id = \"eu-west-1_AbC123xyz\"\nclient
 
 /// A machine with a few files and variables.
 fn machine(text: &str) -> Result<Config, Faults> {
+    on_machine(|surroundings| load("portcullis.toml", text, surroundings))
+}
+
+/// What reading a text on that machine has found, whatever is wrong with the text.
+fn machine_with<T>(text: &str, found: impl FnOnce(&Inspection<'_>) -> T) -> T {
+    on_machine(|surroundings| {
+        let tree = raw::parse(text, surroundings.env);
+        let inspection = Inspection::new(surroundings);
+        check::check(&tree.root, text, &inspection);
+        found(&inspection)
+    })
+}
+
+fn on_machine<T>(look: impl FnOnce(&Surroundings<'_>) -> T) -> T {
     let env = |name: &str| match name {
         "NAME" => Some("value".to_owned()),
         "EMPTY" => Some(String::new()),
@@ -51,7 +67,7 @@ fn machine(text: &str) -> Result<Config, Faults> {
         env: &env,
         read: &read,
     };
-    load("portcullis.toml", text, &surroundings)
+    look(&surroundings)
 }
 
 /// Loads a pool and what is added.

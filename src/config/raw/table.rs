@@ -27,6 +27,18 @@ pub struct Table<'a> {
     asked: Vec<&'static str>,
 }
 
+/// What becomes of a key that isn't set.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// It is absent.
+    Optional,
+    /// A default stands in.
+    Default,
+    /// That is a fault.
+    Required,
+}
+
 impl<'a> Table<'a> {
     /// A table with these entries.
     pub fn new(
@@ -78,6 +90,8 @@ impl<'a> Table<'a> {
         read: impl FnOnce(Item<'a>) -> Option<T>,
         default: T,
     ) -> T {
+        #[cfg(test)]
+        self.at.ask(self.kind, key, Need::Default);
         self.optional(key, read).unwrap_or(default)
     }
 
@@ -97,6 +111,8 @@ impl<'a> Table<'a> {
         expected: &str,
         read: impl FnOnce(Item<'a>) -> Option<T>,
     ) -> Option<T> {
+        #[cfg(test)]
+        self.at.ask(self.kind, key, Need::Required);
         match self.take(key) {
             Some(item) => read(item),
             None => {
@@ -134,6 +150,10 @@ impl<'a> Table<'a> {
 
     /// Tells every key that nobody took.
     pub fn finish(self) {
+        #[cfg(test)]
+        for key in &self.asked {
+            self.at.ask(self.kind, key, Need::Optional);
+        }
         let meant: Vec<&str> = self
             .asked
             .iter()
