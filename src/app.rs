@@ -144,9 +144,7 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
         // A name that is being looked up sits in a thread of its own, and must not be waited for.
         control.shutdown_timeout(Duration::ZERO);
         halt.send_replace(true);
-        for thread in threads {
-            let _ = thread.join();
-        }
+        threads.into_iter().for_each(|thread| drop(thread.join()));
         shared.telemetry.access.flush();
     };
     let builder = std::thread::Builder::new().name("control".to_owned());

@@ -24,6 +24,7 @@ use crate::outbound::{Named, Way};
 use crate::policy::permit::{Head, check_head};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
+use crate::session::Channel;
 use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::{Exchange, Telemetry};
 
@@ -136,6 +137,8 @@ fn choose(
         has_body,
         scheme: "http",
         certificate: None,
+        channel: Channel::default(),
+        renewed: None,
     })?;
     check_site(parts)?;
     check_via(courier, parts)?;

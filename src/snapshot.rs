@@ -18,7 +18,8 @@ use crate::clock::Clock;
 use crate::config::compile;
 use crate::config::model::{self, Config, JwksSource};
 use crate::credential::Credentials;
-use crate::fetch::Fetcher;
+use crate::credential::sign_in::SignIn;
+use crate::fetch::{FetchFault, Fetcher};
 use crate::identity::Reserved;
 use crate::net::client_tls::TlsFault;
 use crate::net::tls::{CertificateFault, Certificates};
@@ -51,6 +52,8 @@ pub struct Snapshot {
     pub credentials: Credentials,
     /// The courier's listeners, in the configuration's order.
     pub outbound: Vec<Outbound>,
+    /// Where browsers sign in, where they do.
+    pub sign_in: Option<Arc<SignIn>>,
     refreshing: Vec<Refreshing>,
 }
 
@@ -108,6 +111,9 @@ pub enum BuildFault {
     /// An outbound listener can't be had.
     #[error(transparent)]
     Outbound(#[from] OutboundFault),
+    /// Signing in can't be set up.
+    #[error("[login]: {0}")]
+    SignIn(FetchFault),
 }
 
 impl Snapshot {
@@ -157,6 +163,7 @@ impl Snapshot {
             upstreams: upstreams(&config, old, workers)?,
             credentials,
             outbound,
+            sign_in: sign_in(&config, old)?,
             config: Arc::new(config),
             refreshing,
         })
@@ -266,6 +273,20 @@ fn cache(config: &Config, old: Option<&Snapshot>) -> Arc<TokenCache> {
         Some(old) => old.cache.resized(entries),
         None => TokenCache::new(entries),
     })
+}
+
+/// Where browsers sign in; the very same as before where nothing but the pools has changed.
+fn sign_in(config: &Config, old: Option<&Snapshot>) -> Result<Option<Arc<SignIn>>, BuildFault> {
+    let Some(login) = &config.login else {
+        return Ok(None);
+    };
+    let known = old.and_then(|old| old.sign_in.as_ref());
+    match known {
+        Some(known) if known.settings() == login => Ok(Some(known.clone())),
+        _ => SignIn::new(login, known.map(|known| &**known))
+            .map(|made| Some(Arc::new(made)))
+            .map_err(BuildFault::SignIn),
+    }
 }
 
 fn upstreams(

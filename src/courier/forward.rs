@@ -76,6 +76,9 @@ fn rewrite(call: &Call<'_>, parts: &mut Parts, exchange: &Exchange) -> Result<()
     let headers = &mut parts.headers;
     hop::strip(headers);
     join_cookies(headers);
+    if let Some(sessions) = &call.snapshot.policy.sessions {
+        sessions.jar.strip(headers);
+    }
     headers.remove(header::EXPECT); // answered here: 100 goes out when the destination begins to read
     headers.remove(header::HOST); // the destination's own is set as it is sent
     let mut target = parts.uri.path_and_query().cloned();

@@ -17,6 +17,7 @@ mod framing;
 mod headers;
 mod inject;
 mod keys;
+mod login;
 mod paths;
 mod reasons;
 mod reload;
