@@ -38,9 +38,9 @@ pub enum OutboundFault {
     /// A destination's TLS can't be set up.
     #[error("[outbound.{0}]: {1}")]
     Tls(Arc<str>, TlsFault),
-    /// It asks for what is not there yet.
-    #[error("[outbound.{0}]: `sign` is not available in this version")]
-    Sign(Arc<str>),
+    /// What it is to show is not there.
+    #[error("[outbound.{0}]: its credential is not configured")]
+    Credential(Arc<str>),
 }
 
 impl Outbound {

@@ -162,6 +162,11 @@ impl Upstream {
         self.dialer.protocol()
     }
 
+    /// Its own `Host`.
+    pub fn host(&self) -> &HeaderValue {
+        &self.host
+    }
+
     /// What it was configured with.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings

@@ -4,12 +4,13 @@
 //! Never a storm (X12): once for a request, not for a token younger than 10 s, and all who were refused share one fetch.
 
 use http::request::Parts;
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header};
 
 use super::forward::Call;
 use crate::credential::Unavailable;
 use crate::front::outward;
-use crate::net::body::RequestBody;
+use crate::http::sigv4::Payload;
+use crate::net::body::{BodyCause, RequestBody};
 use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
 use crate::upstream::{Caller, Reply};
@@ -17,21 +18,36 @@ use crate::upstream::{Caller, Reply};
 /// A body of at most so many bytes is kept for a second try.
 const KEPT_BYTES: usize = 64 * 1024;
 
+/// The largest body that is read to be signed: what API Gateway takes at most.
+const SIGNED_BYTES: usize = 10 * 1024 * 1024;
+
+const TOO_LARGE_TO_SIGN: Refusal = Refusal::new(
+    Reason::BodyTooLarge,
+    "the request's body is larger than the 10 MiB that can be signed for this service",
+);
+
 /// Sends a request with what the destination is to be shown.
 pub(super) async fn send(
     call: &Call<'_>,
-    parts: Parts,
-    body: RequestBody,
+    mut parts: Parts,
+    mut body: RequestBody,
     websocket: bool,
 ) -> Result<Response<Reply>, Refusal> {
+    if call.destination.reads_bodies() {
+        body = read(&mut parts, body).await?;
+    }
+    let payload = payload(&body);
+    let authorize = |lease: Option<&_>, parts| {
+        let now = call.courier.clock.now();
+        call.destination.authorize(lease, parts, payload, now)
+    };
     let lease = call.destination.lease().await.map_err(unavailable)?;
     let Some(lease) = lease else {
-        let outgoing = call.destination.authorize(None, parts)?;
-        return exchange(call, outgoing, body, websocket).await;
+        return exchange(call, authorize(None, parts)?, body, websocket).await;
     };
     let again = parts.clone();
     let (body, replay) = body.kept(KEPT_BYTES);
-    let outgoing = call.destination.authorize(Some(&lease), parts)?;
+    let outgoing = authorize(Some(&lease), parts)?;
     let answer = exchange(call, outgoing, body, websocket).await?;
     if answer.status() != StatusCode::UNAUTHORIZED || !lease.reject() {
         return Ok(answer);
@@ -41,8 +57,33 @@ pub(super) async fn send(
     };
     drop(answer);
     let lease = call.destination.lease().await.map_err(unavailable)?;
-    let outgoing = call.destination.authorize(lease.as_ref(), again)?;
+    let outgoing = authorize(lease.as_ref(), again)?;
     exchange(call, outgoing, body, websocket).await
+}
+
+/// The body, read before it is sent: a signature holds its hash. It is sent with its length, however it came.
+async fn read(parts: &mut Parts, body: RequestBody) -> Result<RequestBody, Refusal> {
+    let body = body
+        .read_whole(SIGNED_BYTES)
+        .await
+        .map_err(|cause| match cause {
+            BodyCause::TooLarge => TOO_LARGE_TO_SIGN,
+            cause => outward::broken(cause),
+        })?;
+    if let RequestBody::Whole(whole) = &body {
+        let length = HeaderValue::from(whole.bytes().len());
+        parts.headers.insert(header::CONTENT_LENGTH, length);
+    }
+    Ok(body)
+}
+
+/// What a signature says of it.
+fn payload(body: &RequestBody) -> Payload {
+    match body {
+        RequestBody::Empty => Payload::Empty,
+        RequestBody::Whole(whole) => Payload::of(whole.bytes()),
+        RequestBody::Streaming(_) | RequestBody::Kept(_) => Payload::Streaming,
+    }
 }
 
 async fn exchange(

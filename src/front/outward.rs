@@ -116,19 +116,24 @@ pub const DESTINATION: Words = Words {
     timeout: "the destination did not answer in time",
 };
 
+/// What a client is told whose own body failed.
+pub fn broken(cause: BodyCause) -> Refusal {
+    match cause {
+        BodyCause::TooLarge => TOO_LARGE,
+        BodyCause::Stalled => {
+            Refusal::new(Reason::RequestTimeout, "the request's body stopped coming")
+        }
+        BodyCause::Broken => Refusal::new(
+            Reason::BadRequest,
+            "the request's body broke off or is not framed as HTTP says",
+        ),
+    }
+}
+
 /// What a client is told of a failed exchange; the cause is for the log.
 pub fn refusal(upstream: &Upstream, fault: &SendFault, words: &Words) -> Refusal {
     let refusal = match fault {
-        SendFault::Body(BodyCause::TooLarge) => return TOO_LARGE,
-        SendFault::Body(BodyCause::Stalled) => {
-            return Refusal::new(Reason::RequestTimeout, "the request's body stopped coming");
-        }
-        SendFault::Body(BodyCause::Broken) => {
-            return Refusal::new(
-                Reason::BadRequest,
-                "the request's body broke off or is not framed as HTTP says",
-            );
-        }
+        SendFault::Body(cause) => return broken(*cause),
         SendFault::Unreachable(_) => Refusal::new(Reason::UpstreamUnreachable, words.unreachable),
         SendFault::Protocol(_) => Refusal::new(Reason::UpstreamProtocol, words.protocol),
         SendFault::Timeout => Refusal::new(Reason::UpstreamTimeout, words.timeout),

@@ -8,7 +8,8 @@ mod canonical;
 #[cfg(test)]
 mod tests;
 
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::digest::{Digest, SHA256, digest};
+use aws_lc_rs::hmac;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use http::request::Parts;
 use zeroize::Zeroizing;
@@ -23,6 +24,9 @@ const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 const CONTENT: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 
+/// SHA-256 of nothing.
+const EMPTY: HeaderValue =
+    HeaderValue::from_static("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 const UNSIGNED: HeaderValue = HeaderValue::from_static("UNSIGNED-PAYLOAD");
 /// The body is in chunks with a checksum behind them, and nothing of it is signed.
 const UNSIGNED_CHUNKS: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
@@ -48,11 +52,20 @@ pub struct Scope<'a> {
 
 /// What is said of the body.
 #[derive(Clone, Copy, Debug)]
-pub enum Payload<'a> {
-    /// All of it is here; nothing for a request without one.
-    Whole(&'a [u8]),
+pub enum Payload {
+    /// There is none.
+    Empty,
+    /// SHA-256 of all of it.
+    Whole(Digest),
     /// It streams past, unsigned: only where the service [takes that](takes_unsigned).
     Streaming,
+}
+
+impl Payload {
+    /// That of a body which is all here.
+    pub fn of(body: &[u8]) -> Payload {
+        Payload::Whole(digest(&SHA256, body))
+    }
 }
 
 /// The client signed the body piece by piece with credentials of its own: nobody else can put that right.
@@ -87,7 +100,7 @@ pub fn sign(
     parts: &mut Parts,
     keys: &Keys<'_>,
     scope: Scope<'_>,
-    payload: Payload<'_>,
+    payload: Payload,
     now: Timestamp,
 ) -> Result<(), InvalidHeaderValue> {
     let at = written(now);
@@ -120,9 +133,10 @@ fn written(now: Timestamp) -> String {
 }
 
 /// The value of `x-amz-content-sha256`, which is the last line of what is signed.
-fn content(headers: &HeaderMap, service: &str, payload: Payload<'_>) -> HeaderValue {
+fn content(headers: &HeaderMap, service: &str, payload: Payload) -> HeaderValue {
     match payload {
-        Payload::Whole(body) => hash(body),
+        Payload::Empty => EMPTY,
+        Payload::Whole(digest) => written_hash(&digest),
         // What the client says of a body that nobody here has read: S3 checks it.
         Payload::Streaming => {
             let declared = headers.get(&CONTENT).filter(|_| is_s3(service));
@@ -137,9 +151,8 @@ fn is_hash(value: &HeaderValue) -> bool {
     value.len() == 64 && value.as_bytes().iter().all(lower_hex)
 }
 
-fn hash(bytes: &[u8]) -> HeaderValue {
-    let text = hex(digest::digest(&digest::SHA256, bytes).as_ref());
-    HeaderValue::from_bytes(&text).expect("hex digits")
+fn written_hash(digest: &Digest) -> HeaderValue {
+    HeaderValue::from_bytes(&hex(digest.as_ref())).expect("hex digits")
 }
 
 fn hex(bytes: &[u8]) -> [u8; 64] {
@@ -190,7 +203,7 @@ fn authorization(
 
 fn string_to_sign(at: &str, reach: &str, request: &[u8]) -> Vec<u8> {
     let mut text = format!("{ALGORITHM}\n{at}\n{reach}\n").into_bytes();
-    text.extend_from_slice(&hex(digest::digest(&digest::SHA256, request).as_ref()));
+    text.extend_from_slice(&hex(digest(&SHA256, request).as_ref()));
     text
 }
 

@@ -1,9 +1,10 @@
 //! The request body on its way to the upstream: streamed, counted, bounded in size and in silence.
 //!
-//! It never collects: a frame is passed on or the body fails, and then the upstream request is aborted, never finished.
+//! It never collects, but for what must be hashed first (`whole`): a frame is passed on or the body fails, and then the upstream request is aborted, never finished.
 //! Trailers end here (H07). The answer's body is `front::Answer`, for it carries the record of the exchange.
 
 mod replay;
+mod whole;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use hyper::body::Incoming;
 
 use super::alarm::Alarm;
 pub use replay::{Reading, Replay};
+pub use whole::Whole;
 
 /// A request body as it is sent to an upstream.
 pub enum RequestBody {
@@ -26,6 +28,8 @@ pub enum RequestBody {
     Streaming(Streaming),
     /// The same, of which a copy is kept.
     Kept(Reading),
+    /// The client's, read before anything is sent.
+    Whole(Whole),
 }
 
 /// A client's body under its limits.
@@ -91,6 +95,7 @@ impl RequestBody {
             RequestBody::Empty => None,
             RequestBody::Streaming(body) => Some(body.whole.clone()),
             RequestBody::Kept(reading) => Some(reading.uploaded()),
+            RequestBody::Whole(whole) => Some(whole.uploaded()),
         }
     }
 
@@ -98,10 +103,14 @@ impl RequestBody {
     /// be larger than `limit`.
     pub fn kept(self, limit: usize) -> (RequestBody, Option<Replay>) {
         match self {
-            RequestBody::Empty => (RequestBody::Empty, Some(Replay::empty())),
+            RequestBody::Empty => (RequestBody::Empty, Some(Replay::of(Bytes::new()))),
             RequestBody::Streaming(body) if body.told.is_none_or(|told| told <= limit as u64) => {
                 let (reading, replay) = Replay::begin(body, limit);
                 (RequestBody::Kept(reading), Some(replay))
+            }
+            RequestBody::Whole(whole) => {
+                let replay = (whole.len() <= limit).then(|| Replay::of(whole.bytes().clone()));
+                (RequestBody::Whole(whole), replay)
             }
             body => (body, None),
         }
@@ -120,6 +129,7 @@ impl Body for RequestBody {
             RequestBody::Empty => Poll::Ready(None),
             RequestBody::Streaming(body) => body.poll_data(cx),
             RequestBody::Kept(reading) => reading.poll_data(cx),
+            RequestBody::Whole(whole) => Poll::Ready(whole.take().map(Ok)),
         }
     }
 
@@ -128,6 +138,7 @@ impl Body for RequestBody {
             RequestBody::Empty => true,
             RequestBody::Streaming(body) => body.incoming.is_end_stream(),
             RequestBody::Kept(reading) => reading.is_end(),
+            RequestBody::Whole(whole) => whole.len() == 0,
         }
     }
 
@@ -136,6 +147,7 @@ impl Body for RequestBody {
             RequestBody::Empty => SizeHint::with_exact(0),
             RequestBody::Streaming(body) => body.incoming.size_hint(),
             RequestBody::Kept(reading) => reading.left(),
+            RequestBody::Whole(whole) => SizeHint::with_exact(whole.len() as u64),
         }
     }
 }

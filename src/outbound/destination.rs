@@ -12,12 +12,14 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response};
 
 use super::OutboundFault;
+use crate::clock::Timestamp;
 use crate::config::model;
 use crate::config::model::credentials::Shown;
 use crate::config::model::credentials::metadata::is_metadata;
 use crate::config::model::{Address, HeaderCase, HostHeader};
-use crate::credential::{Credentials, Lease, Supply, Unavailable};
+use crate::credential::{AwsKeys, Credentials, Lease, Supply, Unavailable};
 use crate::http::fold;
+use crate::http::sigv4::{self, Payload, Scope};
 use crate::net::body::RequestBody;
 use crate::policy::route::AllowList;
 use crate::reason::Reason;
@@ -50,6 +52,12 @@ enum Showing {
         supply: Arc<Supply>,
         header: HeaderName,
         prefix: HeaderValue,
+    },
+    /// A signature with the AWS credentials of this supply.
+    Signature {
+        supply: Arc<Supply>,
+        service: String,
+        region: String,
     },
 }
 
@@ -102,6 +110,11 @@ impl Making<'_> {
         &self,
         destination: &model::credentials::Destination,
     ) -> Result<Showing, OutboundFault> {
+        // A checked configuration names none that is not there; shown nothing, it would be called all the same.
+        let supply = |credential: usize, scopes: &[String]| match self.credentials.at(credential) {
+            Some(credential) => Ok(credential.supply(scopes)),
+            None => Err(OutboundFault::Credential(self.listener.clone())),
+        };
         match &destination.authorization {
             None => Ok(Showing::Nothing),
             Some(Shown::Token {
@@ -109,16 +122,20 @@ impl Making<'_> {
                 scopes,
                 header,
                 prefix,
-            }) => match self.credentials.at(*credential) {
-                Some(credential) => Ok(Showing::Token {
-                    supply: credential.supply(scopes),
-                    header: header.clone(),
-                    prefix: prefix.clone(),
-                }),
-                // A checked configuration names none that is not there; shown nothing, it would be called all the same.
-                None => Err(OutboundFault::Sign(self.listener.clone())),
-            },
-            Some(Shown::Signature { .. }) => Err(OutboundFault::Sign(self.listener.clone())),
+            }) => Ok(Showing::Token {
+                supply: supply(*credential, scopes)?,
+                header: header.clone(),
+                prefix: prefix.clone(),
+            }),
+            Some(Shown::Signature {
+                credential,
+                service,
+                region,
+            }) => Ok(Showing::Signature {
+                supply: supply(*credential, &[])?,
+                service: service.clone(),
+                region: region.clone(),
+            }),
         }
     }
 }
@@ -210,6 +227,11 @@ impl Destination {
         !matches!(self.showing, Showing::Nothing)
     }
 
+    /// Whether a body has to be read before it can be sent: its hash is signed.
+    pub fn reads_bodies(&self) -> bool {
+        matches!(&self.showing, Showing::Signature { service, .. } if !sigv4::takes_unsigned(service))
+    }
+
     /// Refuses what its `allow` has no pattern for.
     pub fn check_allowed(&self, parts: &Parts) -> Result<(), Refusal> {
         self.allow
@@ -237,22 +259,26 @@ impl Destination {
     pub async fn lease(&self) -> Result<Option<Lease>, Unavailable> {
         match &self.showing {
             Showing::Nothing => Ok(None),
-            Showing::Token { supply, .. } => match supply.in_hand() {
-                Some(lease) => Ok(Some(lease)),
-                None => supply.lease().await.map(Some),
-            },
+            Showing::Token { supply, .. } | Showing::Signature { supply, .. } => {
+                match supply.in_hand() {
+                    Some(lease) => Ok(Some(lease)),
+                    None => supply.lease().await.map(Some),
+                }
+            }
         }
     }
 
     /// Takes out what the application shows of itself, and puts in what this lease gives. A lease that is not of this
-    /// destination's own supply is refused.
+    /// destination's own supply is refused. `payload` is what a signature says of the body, made `now`.
     pub fn authorize(
         &self,
         lease: Option<&Lease>,
         mut parts: Parts,
+        payload: Payload,
+        now: Timestamp,
     ) -> Result<Outgoing<'_>, Refusal> {
-        let shown = match (&self.showing, lease) {
-            (Showing::Nothing, None) => None,
+        match (&self.showing, lease) {
+            (Showing::Nothing, None) => {}
             (
                 Showing::Token {
                     supply,
@@ -260,21 +286,57 @@ impl Destination {
                     prefix,
                 },
                 Some(lease),
-            ) if supply.issued(lease) => match lease.header(prefix) {
-                Some(Ok(value)) => Some((header, value)),
-                _ => return Err(NOT_OURS),
-            },
+            ) if supply.issued(lease) => {
+                let Some(Ok(value)) = lease.header(prefix) else {
+                    return Err(NOT_OURS);
+                };
+                strip(&mut parts.headers, header);
+                parts.headers.insert(header, value);
+            }
+            (
+                Showing::Signature {
+                    supply,
+                    service,
+                    region,
+                },
+                Some(lease),
+            ) if supply.issued(lease) => {
+                let keys = lease.aws_keys().ok_or(NOT_OURS)?;
+                let scope = Scope { service, region };
+                strip(&mut parts.headers, &header::AUTHORIZATION);
+                let host = self.upstream.host().clone(); // what will be sent, and is signed
+                parts.headers.insert(header::HOST, host);
+                sign(&mut parts, keys, scope, payload, now)?;
+            }
             _ => return Err(NOT_OURS),
-        };
-        if let Some((header, value)) = shown {
-            strip(&mut parts.headers, header);
-            parts.headers.insert(header, value);
         }
         Ok(Outgoing {
             leave: Leave(self),
             parts,
         })
     }
+}
+
+fn sign(
+    parts: &mut Parts,
+    keys: &AwsKeys,
+    scope: Scope<'_>,
+    payload: Payload,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let signed_chunks = |sigv4::SignedChunks| {
+        Refusal::new(
+            Reason::BadRequest,
+            "the body is signed in chunks with other credentials; send it unsigned",
+        )
+    };
+    sigv4::check(&parts.headers).map_err(signed_chunks)?;
+    let keys = sigv4::Keys {
+        access_key_id: &keys.access_key_id,
+        secret_access_key: &keys.secret_access_key,
+        session_token: Some(&keys.session_token),
+    };
+    sigv4::sign(parts, &keys, scope, payload, now).map_err(|_| NOT_OURS)
 }
 
 const NOT_OURS: Refusal = Refusal::new(

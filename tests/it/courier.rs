@@ -6,6 +6,7 @@
 mod isolation;
 mod proxy;
 mod relay;
+mod signed;
 mod tokens;
 
 use std::net::SocketAddr;

@@ -13,7 +13,15 @@ use http_body::{Body as _, Frame, SizeHint};
 use super::{BodyCause, BodyFault, RequestBody, Streaming};
 
 /// What is needed to send a body once more.
-pub struct Replay(Option<Arc<Mutex<Copy>>>);
+pub struct Replay(Source);
+
+/// Where it is had from.
+enum Source {
+    /// It was read before it was sent.
+    Whole(Bytes),
+    /// It is still passing.
+    Passing(Arc<Mutex<Copy>>),
+}
 
 /// What passed, and what is still to come.
 struct Copy {
@@ -37,8 +45,8 @@ pub struct Reading {
 }
 
 impl Replay {
-    pub(super) fn empty() -> Replay {
-        Replay(None)
+    pub(super) fn of(bytes: Bytes) -> Replay {
+        Replay(Source::Whole(bytes))
     }
 
     pub(super) fn begin(body: Streaming, limit: usize) -> (Reading, Replay) {
@@ -51,14 +59,15 @@ impl Replay {
             rest: body,
             turn: 0,
         }));
-        let replay = Replay(Some(copy.clone()));
+        let replay = Replay(Source::Passing(copy.clone()));
         (Reading::new(copy, 0, told), replay)
     }
 
     /// The body from its beginning, if it is known to be small enough to be had whole.
     pub fn again(self) -> Option<RequestBody> {
-        let Some(copy) = self.0 else {
-            return Some(RequestBody::Empty);
+        let copy = match self.0 {
+            Source::Whole(bytes) => return Some(RequestBody::of(bytes)),
+            Source::Passing(copy) => copy,
         };
         let (turn, told) = {
             let mut own = lock(&copy);
