@@ -58,6 +58,19 @@ impl Addresses {
         format!("http://{}", self.pool)
     }
 
+    /// The pool's own pages. By another name than the gate's, for browsers keep cookies apart by name, not by port.
+    pub fn login_url(&self) -> String {
+        format!("http://localhost:{}", self.pool.port())
+    }
+
+    /// What browsers on this machine may call the gate.
+    pub fn gate_origins(&self) -> [String; 2] {
+        [
+            self.gate_url(),
+            format!("http://localhost:{}", self.gate.port()),
+        ]
+    }
+
     /// The pool's keys.
     pub fn jwks_url(&self) -> String {
         format!("{}{}", self.pool_url(), pool::JWKS_PATH)

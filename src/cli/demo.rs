@@ -47,11 +47,23 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
         pool: pool_listener.local_addr()?,
     };
     let text = demo::configuration(&addresses);
-    let origin = Origin::text("the demo's configuration", text.clone(), |_| None);
+    let origin = Origin::text(
+        "the demo's configuration",
+        text.clone(),
+        demo::configuration::environment,
+    );
     let loaded = origin.load()?;
     logs::start(&loaded.config.telemetry)?;
 
-    let pool = Arc::new(DemoPool::new(Clock::System));
+    let pool =
+        addresses
+            .gate_origins()
+            .iter()
+            .fold(DemoPool::new(Clock::System), |pool, origin| {
+                let callback = format!("{origin}/_portcullis/callback");
+                pool.with_app(&callback, &format!("{origin}/"))
+            });
+    let pool = Arc::new(pool);
     let legacy = Legacy::new(demo::page::page(&addresses));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
