@@ -15,6 +15,7 @@ mod life;
 mod oauth;
 mod refresh;
 mod session;
+pub mod sign_in;
 pub(crate) mod srp;
 mod state;
 mod supply;

@@ -63,12 +63,15 @@ impl Addresses {
         format!("http://localhost:{}", self.pool.port())
     }
 
-    /// What browsers on this machine may call the gate.
-    pub fn gate_origins(&self) -> [String; 2] {
-        [
-            self.gate_url(),
-            format!("http://localhost:{}", self.gate.port()),
-        ]
+    /// `pool`, told where the gate is: by the two names that a browser on this machine may call it.
+    pub fn registered(&self, pool: DemoPool) -> DemoPool {
+        let localhost = format!("http://localhost:{}", self.gate.port());
+        [self.gate_url(), localhost]
+            .iter()
+            .fold(pool, |pool, origin| {
+                let callback = format!("{origin}/_portcullis/callback");
+                pool.with_app(&callback, &format!("{origin}/"))
+            })
     }
 
     /// The pool's keys.

@@ -6,6 +6,7 @@
 mod body;
 mod cors;
 mod forward;
+mod login;
 mod upgrade;
 
 use std::sync::Arc;
@@ -22,12 +23,14 @@ use crate::identity::ClientCertificate;
 use crate::net::conn::Arrival;
 use crate::net::tls::Secured;
 use crate::policy::permit::{Head, Permit};
+use crate::policy::session::Endpoint;
 use crate::policy::{Admission, admit};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::{Exchange, Telemetry};
 pub use body::Answer;
+use login::Visit;
 pub use upgrade::Line;
 
 /// The label of this front in metrics and logs.
@@ -115,18 +118,25 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     exchange.trace = Some(trace::read(&parts.headers, gate.telemetry.traces.begun()));
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
+    let mut visit = Visit::begin(&snapshot, &parts, seen.scheme, client);
 
-    let answered = match decide(gate, &snapshot, &parts, &seen, &mut exchange).await {
-        Ok(permit) if permit.is_preflight() && cors.answers_preflights() => {
+    let decided = decide(gate, &snapshot, &parts, &seen, &mut visit, &mut exchange).await;
+    let answered = match decided {
+        Ok(Decision::Own(endpoint)) => {
+            login::answer(gate, visit.as_mut(), endpoint, &parts, &mut exchange).await
+        }
+        Ok(Decision::Forward(permit)) if permit.is_preflight() && cors.answers_preflights() => {
             Ok(cors.preflight(&parts))
         }
-        Ok(permit) => forward::forward(gate, &snapshot, permit, &seen, parts, body, &mut exchange)
-            .await
-            .map(|mut answer| {
-                cors.replace(answer.headers_mut());
-                answer
-            }),
-        Err(refusal) => Err(refusal),
+        Ok(Decision::Forward(permit)) => {
+            forward::forward(gate, &snapshot, permit, &seen, parts, body, &mut exchange)
+                .await
+                .map(|mut answer| {
+                    cors.replace(answer.headers_mut());
+                    answer
+                })
+        }
+        Err(refusal) => login::depart(gate, visit.as_mut(), &parts, refusal, &mut exchange),
     };
     let mut response = answered.unwrap_or_else(|refusal| {
         exchange.reason = Some(refusal.reason);
@@ -134,6 +144,9 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
         cors.expose_refusal(response.headers_mut());
         response
     });
+    if let Some(visit) = visit {
+        visit.leave(response.headers_mut());
+    }
     if multiplexed {
         response.headers_mut().remove(header::CONNECTION); // RFC 9113 §8.2.2
     } else if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -143,42 +156,58 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     response.map(|content| Answer::new(content, exchange, tally, line))
 }
 
-/// The decision, with one visit to the pool for keys it did not have.
+/// What is done with a request that is not refused.
+enum Decision<'s> {
+    /// The upstream gets it.
+    Forward(Permit<'s>),
+    /// It is for us.
+    Own(Endpoint),
+}
+
+/// The decision, with one visit to the pool for keys it did not have, and one for a session whose time is nearly over.
 async fn decide<'s>(
     gate: &Gate,
-    snapshot: &'s Snapshot,
+    snapshot: &'s Arc<Snapshot>,
     parts: &Parts,
     seen: &Seen<'_>,
+    visit: &mut Option<Visit<'s>>,
     exchange: &mut Exchange,
-) -> Result<Permit<'s>, Refusal> {
-    let head = Head {
-        method: &parts.method,
-        uri: &parts.uri,
-        version: parts.version,
-        headers: &parts.headers,
-        fragment: seen.fragment,
-        has_body: seen.has_body,
-        scheme: seen.scheme,
-        certificate: seen.certificate,
-    };
+) -> Result<Decision<'s>, Refusal> {
     let mut refreshed = false;
     loop {
+        let head = Head {
+            method: &parts.method,
+            uri: &parts.uri,
+            version: parts.version,
+            headers: &parts.headers,
+            fragment: seen.fragment,
+            has_body: seen.has_body,
+            scheme: seen.scheme,
+            certificate: seen.certificate,
+            channel: visit.as_ref().map(Visit::channel).unwrap_or_default(),
+            renewed: visit.as_ref().and_then(Visit::renewed),
+        };
         let now = gate.clock.now();
-        match admit(
-            &head,
-            &snapshot.policy,
-            &snapshot.keys,
-            &snapshot.cache,
-            now,
-            refreshed,
-        ) {
+        let (keys, cache) = (&snapshot.keys, &snapshot.cache);
+        let admission = admit(&head, &snapshot.policy, keys, cache, now, refreshed);
+        if let Some(visit) = visit
+            && let Some(due) = visit.due(&admission, now)
+        {
+            visit.renew(gate, &parts.headers, due).await?;
+            continue;
+        }
+        match admission {
             Admission::Permit(permit) => {
                 exchange.route = Some(permit.route().name.clone());
                 exchange.principal = permit.principal().cloned();
                 exchange.audit = permit.audit();
-                return Ok(permit);
+                return Ok(Decision::Forward(permit));
             }
-            Admission::Refuse(route, principal, refusal) => {
+            Admission::Own(endpoint) => return Ok(Decision::Own(endpoint)),
+            Admission::Refuse(route, principal, mut refusal) => {
+                if let (Some(visit), Some(route)) = (visit, route) {
+                    visit.refused(route, principal.as_deref(), &mut refusal, now);
+                }
                 exchange.route = route.map(|route| route.name.clone());
                 exchange.principal = principal;
                 return Err(refusal);

@@ -4,6 +4,7 @@
 //! nothing takes away what the sidecar itself says.
 
 pub mod browser;
+pub mod cookies;
 pub(crate) mod fold;
 pub mod forwarded;
 pub mod hop;

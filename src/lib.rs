@@ -27,6 +27,7 @@ pub mod secret;
 pub mod http;
 pub mod identity;
 pub mod policy;
+pub mod session;
 pub mod token;
 
 // Configuration, and what is told of the work.

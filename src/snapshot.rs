@@ -16,7 +16,8 @@ use arc_swap::ArcSwap;
 use crate::clock::Clock;
 use crate::config::compile;
 use crate::config::model::{Config, JwksSource};
-use crate::fetch::Fetcher;
+use crate::credential::sign_in::SignIn;
+use crate::fetch::{FetchFault, Fetcher};
 use crate::identity::Reserved;
 use crate::net::client_tls::TlsFault;
 use crate::net::tls::{CertificateFault, Certificates};
@@ -44,6 +45,8 @@ pub struct Snapshot {
     pub certificates: Option<Arc<Certificates>>,
     /// The upstreams, by the configuration's index.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// Where browsers sign in, where they do.
+    pub sign_in: Option<Arc<SignIn>>,
     refreshing: Vec<Refreshing>,
 }
 
@@ -95,6 +98,9 @@ pub enum BuildFault {
     /// Its log level is none.
     #[error("{0}")]
     Telemetry(String),
+    /// Signing in can't be set up.
+    #[error("[login]: {0}")]
+    SignIn(FetchFault),
     /// It asks for outbound listeners: calls that should leave with a token must not be believed to.
     #[error("[outbound] is not available in this version: nothing would listen there")]
     Outbound,
@@ -146,6 +152,7 @@ impl Snapshot {
             keys: KeyRings::new(rings, clock.clone()),
             cache: cache(&config, old),
             upstreams: upstreams(&config, old, workers)?,
+            sign_in: sign_in(&config, old)?,
             config: Arc::new(config),
             refreshing,
         })
@@ -241,6 +248,20 @@ fn cache(config: &Config, old: Option<&Snapshot>) -> Arc<TokenCache> {
         Some(old) => old.cache.resized(entries),
         None => TokenCache::new(entries),
     })
+}
+
+/// Where browsers sign in; the very same as before where nothing but the pools has changed.
+fn sign_in(config: &Config, old: Option<&Snapshot>) -> Result<Option<Arc<SignIn>>, BuildFault> {
+    let Some(login) = &config.login else {
+        return Ok(None);
+    };
+    let known = old.and_then(|old| old.sign_in.as_ref());
+    match known {
+        Some(known) if known.settings() == login => Ok(Some(known.clone())),
+        _ => SignIn::new(login, known.map(|known| &**known))
+            .map(|made| Some(Arc::new(made)))
+            .map_err(BuildFault::SignIn),
+    }
 }
 
 fn upstreams(

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::FAILED;
+use super::working::working;
 use crate::clock::Clock;
 use crate::demo::legacy::Legacy;
 use crate::demo::pool::DemoPool;
@@ -55,15 +56,10 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
     let loaded = origin.load()?;
     logs::start(&loaded.config.telemetry)?;
 
-    let pool =
-        addresses
-            .gate_origins()
-            .iter()
-            .fold(DemoPool::new(Clock::System), |pool, origin| {
-                let callback = format!("{origin}/_portcullis/callback");
-                pool.with_app(&callback, &format!("{origin}/"))
-            });
-    let pool = Arc::new(pool);
+    let pool = working("making the keys of the demo pool", || {
+        DemoPool::new(Clock::System)
+    });
+    let pool = Arc::new(addresses.registered(pool));
     let legacy = Legacy::new(demo::page::page(&addresses));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -10,6 +10,7 @@ mod credentials;
 mod fetch;
 mod headers;
 mod identity;
+mod login;
 mod origins;
 mod outbound;
 mod patterns;
@@ -21,6 +22,8 @@ mod server;
 mod tests_table;
 mod tokens;
 mod upstreams;
+
+use std::sync::Arc;
 
 use super::inspection::Inspection;
 use super::model::{Config, Purpose};
@@ -39,6 +42,10 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
     fetch::fetch(fetch);
     let outbound = outbound::outbound(root.below("outbound", "outbound"), &credentials, &server);
     let tokens = tokens::tokens(root.below("tokens", "tokens"));
+    let login_item = root.take("login");
+    let login = login_item
+        .and_then(|item| item.table("[login]", "login"))
+        .and_then(|table| login::login(table, &pools, &server, &tokens));
     let (identity, globals) = identity::identity(root.below("identity", "identity"));
     let defaults = root.below("defaults", "routes.*");
     let routes = root.below("routes", "routes");
@@ -47,6 +54,8 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         upstreams: &upstreams,
         globals: &globals,
         paths,
+        has_login: login_item.is_some(),
+        login: login.as_ref(),
         any_host: server.hosts.is_empty(),
         client_certificates: server
             .tls
@@ -76,6 +85,7 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         cors,
         credentials: credentials.list,
         outbound,
+        login: login.map(Arc::new),
         tests,
         telemetry,
         warnings: Vec::new(),

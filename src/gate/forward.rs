@@ -208,10 +208,12 @@ fn rewrite(
         .cloned()
         .unwrap_or(HeaderValue::from_static(""));
     let peer = exchange.client.map(|client| client.ip().to_canonical());
-    let proxies = &config.server.trusted_proxies;
-    let trusted = peer.is_some_and(|peer| proxies.iter().any(|proxy| proxy.contains(&peer)));
+    let trusted = config.server.trusts(exchange.client);
     hop::strip(headers);
     join_cookies(headers);
+    if let Some(sessions) = &snapshot.policy.sessions {
+        sessions.jar.strip(headers);
+    }
     headers.remove(header::EXPECT); // answered here: 100 goes out when the upstream begins to read
     identity::strip(&snapshot.reserved, headers, permit.overrides());
     for place in to_empty(snapshot, permit) {

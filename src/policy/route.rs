@@ -38,6 +38,8 @@ pub struct Route {
     pub token_use: Option<Uses>,
     /// Narrower than the pool's, if given.
     pub client_ids: Option<Clients>,
+    /// Whether a browser's session is taken here, and a browser without one sent to sign in.
+    pub login: bool,
     /// What the principal must carry.
     pub rule: Rule,
     /// The client's certificate must have one of these alternative names.

@@ -249,7 +249,7 @@ pub(super) fn cut(text: &str, bytes: usize) -> &str {
 }
 
 /// RFC 3339 in UTC, with milliseconds.
-fn render_time(at: Timestamp, text: &mut String) {
+pub(super) fn render_time(at: Timestamp, text: &mut String) {
     let at =
         jiff::Timestamp::from_millisecond((at * 1e3) as i64).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let _ = write!(text, "{at:.3}");
