@@ -150,18 +150,17 @@ fn whoami(head: &Parts) -> Answer {
 
 /// A page for people. To sign out is the gate's affair, so the button goes there.
 fn account(head: &Parts) -> Answer {
-    let mut rows = String::new();
+    let (mut identity, mut others) = (String::new(), String::new());
     for (name, value) in &head.headers {
         let value = escape(&String::from_utf8_lossy(value.as_bytes()));
-        let kind = if IDENTITY.contains(&name.as_str()) {
-            "identity"
+        let row = format!("<td>{name}</td><td>{value}</td></tr>\n");
+        if IDENTITY.contains(&name.as_str()) {
+            identity.push_str(&format!("<tr class=\"identity\">{row}"));
         } else {
-            ""
-        };
-        rows.push_str(&format!(
-            "<tr class=\"{kind}\"><td>{name}</td><td>{value}</td></tr>\n"
-        ));
+            others.push_str(&format!("<tr>{row}"));
+        }
     }
+    let rows = identity + &others;
     let page = include_str!("account.html")
         .replace("%CALLER%", &escape(&caller(&head.headers)))
         .replace("%HEADERS%", &rows);
