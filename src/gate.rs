@@ -9,6 +9,7 @@ mod forward;
 mod login;
 mod upgrade;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -105,17 +106,7 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
         name_host(&mut parts);
     }
     let seen = Seen::of(line, fragment, tls.as_deref(), &body);
-    let request_id = forwarded::request_id(&mut parts.headers);
-    let mut exchange = Exchange::begin(
-        &gate.telemetry,
-        LISTENER,
-        client,
-        request_id,
-        parts.method.clone(),
-        parts.uri.clone(),
-    );
-    exchange.scheme = seen.scheme;
-    exchange.trace = Some(trace::read(&parts.headers, gate.telemetry.traces.begun()));
+    let mut exchange = record(gate, client, &mut parts, &seen);
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
     let mut visit = Visit::begin(&snapshot, &parts, seen.scheme, client);
@@ -154,6 +145,27 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     }
     exchange.status = response.status().as_u16();
     response.map(|content| Answer::new(content, exchange, tally, line))
+}
+
+/// The record of the request, begun.
+fn record(
+    gate: &Gate,
+    client: Option<SocketAddr>,
+    parts: &mut Parts,
+    seen: &Seen<'_>,
+) -> Box<Exchange> {
+    let request_id = forwarded::request_id(&mut parts.headers);
+    let mut exchange = Exchange::begin(
+        &gate.telemetry,
+        LISTENER,
+        client,
+        request_id,
+        parts.method.clone(),
+        parts.uri.clone(),
+    );
+    exchange.scheme = seen.scheme;
+    exchange.trace = Some(trace::read(&parts.headers, gate.telemetry.traces.begun()));
+    exchange
 }
 
 /// What is done with a request that is not refused.
@@ -237,7 +249,7 @@ fn refuse(
 }
 
 /// What is written to a client whose head never became a request: 408 and 431.
-pub fn final_answer(telemetry: &Telemetry, reason: Reason) -> Bytes {
+pub fn final_answer(telemetry: &Telemetry, client: Option<SocketAddr>, reason: Reason) -> Bytes {
     let detail = match reason {
         Reason::HeadersTooLarge => "the request's head is larger than this service takes",
         _ => "the request's head did not arrive in time",
@@ -256,8 +268,11 @@ pub fn final_answer(telemetry: &Telemetry, reason: Reason) -> Bytes {
     telemetry
         .metrics
         .refused(crate::telemetry::metrics::NO_ROUTE, reason);
-    let request_id = request_id.to_str().unwrap_or("");
-    telemetry.recent.refused_head(LISTENER, reason, request_id);
+    let told = request_id.to_str().unwrap_or("");
+    telemetry.recent.refused_head(LISTENER, reason, told);
+    telemetry
+        .access
+        .record_head(LISTENER, client, request_id, reason);
     render(&response)
 }
 

@@ -4,9 +4,6 @@
 //! of its own: a refresh token may be good once, and the request that asked may be gone before the answer is there.
 
 mod renewals;
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -8,11 +8,12 @@ mod accept;
 mod channel;
 mod endpoints;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::Gate;
 use super::body::Content;
@@ -30,6 +31,7 @@ use crate::telemetry::Exchange;
 use crate::token::Principal;
 pub(super) use endpoints::answer;
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// When whoever could not be renewed may come back.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -86,7 +88,7 @@ impl<'s> Visit<'s> {
         snapshot: &'s Arc<Snapshot>,
         parts: &Parts,
         scheme: &str,
-        peer: Option<std::net::SocketAddr>,
+        peer: Option<SocketAddr>,
     ) -> Option<Visit<'s>> {
         let sign_in = snapshot.sign_in.as_ref()?;
         let server = &snapshot.config.server;
@@ -281,7 +283,14 @@ pub(super) fn depart(
     let departure = visit.and_then(|visit| visit.depart(parts, gate.clock.now()));
     let departure = departure.ok_or_else(|| refusal.clone())?;
     exchange.reason = Some(refusal.reason);
-    Ok(departure)
+    Ok(named(departure, exchange))
+}
+
+/// An answer of ours tells the request's id, as a refusal does.
+fn named(mut response: Response<Content>, exchange: &Exchange) -> Response<Content> {
+    let id = exchange.request_id.clone();
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
 }
 
 /// An answer that sends a browser elsewhere; nothing if no header can hold where.

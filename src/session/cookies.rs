@@ -190,7 +190,8 @@ impl Jar {
                 None => {}
             }
         }
-        current.sort_unstable();
+        // Of those that began in one second browsers send the older first (RFC 6265 §5.4).
+        current.sort_by_key(|(started, _)| *started);
         let surplus = (current.len() + 1).saturating_sub(MOST_STATES);
         let oldest = current.iter().take(surplus.min(MOST_CLEARED));
         given.extend(oldest.filter_map(|(_, cookie)| set(cookie, "", 0, channel)));

@@ -27,13 +27,19 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Longer names leave too little room for what the cookie holds.
 const LONGEST_NAME: usize = 64;
 
-/// Reads `[login]`.
+/// Reads `[login]`; tells whether there is one at all, be it good or not.
 pub(super) fn login(
-    mut table: Table<'_>,
+    item: Option<Item<'_>>,
     pools: &Pools,
     server: &Server,
     tokens: &Tokens,
-) -> Option<Login> {
+) -> (Option<Login>, bool) {
+    let table = item.and_then(|item| item.table("[login]", "login"));
+    let login = table.and_then(|table| read(table, pools, server, tokens));
+    (login, item.is_some())
+}
+
+fn read(mut table: Table<'_>, pools: &Pools, server: &Server, tokens: &Tokens) -> Option<Login> {
     let pool = pool(&mut table, pools);
     let domain = table.required(
         "domain",
@@ -50,22 +56,7 @@ pub(super) fn login(
         scopes,
         ["openid", "email"].map(str::to_owned).into(),
     );
-    let callback = table.take("callback_path");
-    let logout = table.take("logout_path");
-    let own = |item: Option<Item<'_>>, default: &str| {
-        let path = item.and_then(own_path);
-        path.unwrap_or_else(|| default.to_owned())
-    };
-    let callback_path = own(callback, "/_portcullis/callback");
-    let logout_path = own(logout, "/_portcullis/logout");
-    if callback_path == logout_path
-        && let Some(item) = logout.or(callback)
-    {
-        item.refuse::<()>(
-            "`callback_path` and `logout_path` are one path",
-            "expected two",
-        );
-    }
+    let (callback_path, logout_path) = own_paths(&mut table);
     let after_logout = table.optional("after_logout", after_logout);
     let session_keys = table.required(
         "session_key",
@@ -93,6 +84,27 @@ pub(super) fn login(
         session_lifetime,
         cookie_name,
     })
+}
+
+/// `callback_path` and `logout_path`
+fn own_paths(table: &mut Table<'_>) -> (String, String) {
+    let callback = table.take("callback_path");
+    let logout = table.take("logout_path");
+    let own = |item: Option<Item<'_>>, default: &str| {
+        let path = item.and_then(own_path);
+        path.unwrap_or_else(|| default.to_owned())
+    };
+    let callback_path = own(callback, "/_portcullis/callback");
+    let logout_path = own(logout, "/_portcullis/logout");
+    if callback_path == logout_path
+        && let Some(item) = logout.or(callback)
+    {
+        item.refuse::<()>(
+            "`callback_path` and `logout_path` are one path",
+            "expected two",
+        );
+    }
+    (callback_path, logout_path)
 }
 
 /// The pool that is named, or the only one.

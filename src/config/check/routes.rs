@@ -137,12 +137,10 @@ fn read(
     };
     let client_cert = certificate::read(&mut table, access, around.client_certificates);
     let narrowed = narrower::read(&mut table, access, around.pools);
-    let headers = table
-        .optional("headers", |item| {
-            item.table("`headers`", "identity.headers")
-        })
-        .map(identity::written)
-        .unwrap_or_default();
+    let headers = table.optional("headers", |item| {
+        item.table("`headers`", "identity.headers")
+    });
+    let headers = headers.map(identity::written).unwrap_or_default();
     let headers = plans.of(name, &headers, &table);
     let login = login(&mut table, access, around);
     let upstream = table.or("upstream", |item| around.upstreams.named(item), 0);

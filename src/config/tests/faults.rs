@@ -472,33 +472,6 @@ url = "unix:app.sock"
 }
 
 #[test]
-fn what_this_version_lacks_is_told_and_never_ignored() {
-    assert_snapshot!(refused(
-        r#"[login]
-pool = "main"
-[routes]
-"/a" = { login = true }
-"#
-    ), @r#"
-    error: `[login]` is not available in this version
-     --> portcullis.toml:4:2
-      |
-    4 | [login]
-      |  ^^^^^ not available in this version
-
-    error: browser sign-in (`login`) is not available in this version
-     --> portcullis.toml:7:18
-      |
-    7 | "/a" = { login = true }
-      |                  ^^^^ not available in this version
-
-    portcullis.toml: 2 faults
-    "#);
-    assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
-    loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");
-}
-
-#[test]
 fn tokens_cors_and_telemetry_are_told() {
     assert_snapshot!(refused(
         r#"[tokens]

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 
-use super::{UNAVAILABLE, Visit, accept, redirect};
+use super::{UNAVAILABLE, Visit, accept, named, redirect};
 use crate::credential::sign_in::Denied;
 use crate::gate::Gate;
 use crate::gate::body::Content;
@@ -56,12 +56,13 @@ pub(in crate::gate) async fn answer(
     exchange: &mut Exchange,
 ) -> Result<Response<Content>, Refusal> {
     let visit = visit.ok_or(NOWHERE)?; // there is one wherever there are such paths
-    match (endpoint, &parts.method) {
+    let response = match (endpoint, &parts.method) {
         (Endpoint::Callback, &Method::GET) => callback(gate, visit, parts, exchange).await,
         (Endpoint::Logout, &Method::GET | &Method::POST) => log_out(gate, visit, parts).await,
         (Endpoint::Callback, _) => Err(wrong_method("GET")),
         (Endpoint::Logout, _) => Err(wrong_method("GET, POST")),
-    }
+    };
+    response.map(|response| named(response, exchange))
 }
 
 fn wrong_method(allow: &str) -> Refusal {
