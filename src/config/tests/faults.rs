@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{loaded, refused};
+use super::refused;
 
 #[test]
 fn a_typo_is_told_with_the_nearest_key() {

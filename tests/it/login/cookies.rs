@@ -131,7 +131,7 @@ fn l07_parts_that_do_not_belong_together_are_no_session() {
         "foo=1; ; bar=2".to_owned(),
         ";".to_owned(),
         "=; ==; =x".to_owned(),
-        format!("{COOKIE}"),
+        COOKIE.to_owned(),
         format!("{COOKIE}="),
         format!("{COOKIE}=1"),
         format!("{COOKIE}=1."),

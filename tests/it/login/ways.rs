@@ -234,8 +234,8 @@ fn replicas_serve_one_browser_turn_and_turn_about_while_the_key_is_replaced() {
         }
     };
     used(&mut browser);
-    let mut taken = 1;
-    for keys in [vec![&*old, &*new], vec![&*new, &*old], vec![&*new]] {
+    let steps = [vec![&*old, &*new], vec![&*new, &*old], vec![&*new]];
+    for (taken, keys) in (1..).zip(steps) {
         for replica in &replicas {
             replica.scratch.write("portcullis.toml", text(&keys));
             let deadline = std::time::Instant::now() + crate::support::PATIENCE;
@@ -246,7 +246,6 @@ fn replicas_serve_one_browser_turn_and_turn_about_while_the_key_is_replaced() {
             }
             used(&mut browser);
         }
-        taken += 1;
     }
     // What the old key sealed is worth nothing now.
     let mut stranger = Browser::at(&replicas[0]);
