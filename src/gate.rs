@@ -3,41 +3,34 @@
 //! Read from the top: `serve` → `admit` (the decision, `policy`) → `forward` (headers rewritten, sent) → the answer with its
 //! record. Nothing of a refused request reaches the upstream, not even a connection: without a `Permit` there is no `send`.
 
-mod body;
 mod cors;
 mod forward;
 mod login;
-mod upgrade;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, Version, header};
+use http::{Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::clock::Clock;
-use crate::http::{browser, forwarded, problem, trace};
+use crate::front::{self, Answer, Line};
+use crate::http::{browser, forwarded, trace};
 use crate::identity::ClientCertificate;
 use crate::net::conn::Arrival;
 use crate::net::tls::Secured;
 use crate::policy::permit::{Head, Permit};
 use crate::policy::session::Endpoint;
 use crate::policy::{Admission, admit};
-use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::{Exchange, Telemetry};
-pub use body::Answer;
 use login::Visit;
-pub use upgrade::Line;
 
 /// The label of this front in metrics and logs.
-pub const LISTENER: &str = "gate";
-
-const CLOSE: HeaderValue = HeaderValue::from_static("close");
+pub const LISTENER: &str = crate::telemetry::GATE;
 
 /// What a worker's connections share.
 pub struct Gate {
@@ -77,18 +70,6 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Over HTTP/2 the host is in `:authority`, and a `Host` need not be there (RFC 9113 §8.3.1). One that says something else
-/// stays, and is refused with the head.
-fn name_host(parts: &mut Parts) {
-    let authority = parts.uri.authority();
-    let Some(authority) = authority.filter(|_| !parts.headers.contains_key(header::HOST)) else {
-        return;
-    };
-    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
-        parts.headers.insert(header::HOST, host);
-    }
-}
-
 /// Serves one request that came over `line`. Never fails: whatever goes wrong is an answer.
 pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answer> {
     let snapshot = gate.live.load();
@@ -103,7 +84,7 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     let (mut parts, body) = request.into_parts();
     let multiplexed = parts.version >= Version::HTTP_2;
     if multiplexed {
-        name_host(&mut parts);
+        front::name_host(&mut parts);
     }
     let seen = Seen::of(line, fragment, tls.as_deref(), &body);
     let mut exchange = record(gate, client, &mut parts, &seen);
@@ -131,18 +112,14 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     };
     let mut response = answered.unwrap_or_else(|refusal| {
         exchange.reason = Some(refusal.reason);
-        let mut response = refuse(&refusal, &exchange.request_id, page, seen.has_body);
+        let mut response = front::refuse(&refusal, &exchange.request_id, page, seen.has_body);
         cors.expose_refusal(response.headers_mut());
         response
     });
     if let Some(visit) = visit {
         visit.leave(response.headers_mut());
     }
-    if multiplexed {
-        response.headers_mut().remove(header::CONNECTION); // RFC 9113 §8.2.2
-    } else if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response.headers_mut().insert(header::CONNECTION, CLOSE);
-    }
+    front::connect(&mut response, multiplexed, closing);
     exchange.status = response.status().as_u16();
     response.map(|content| Answer::new(content, exchange, tally, line))
 }
@@ -232,65 +209,4 @@ async fn decide<'s>(
         }
         refreshed = true;
     }
-}
-
-/// The answer to a refused request. One whose body was not read ends its connection, as a limit that was crossed does.
-fn refuse(
-    refusal: &Refusal,
-    request_id: &HeaderValue,
-    page: bool,
-    has_body: bool,
-) -> Response<body::Content> {
-    let mut response = problem::answer(refusal, request_id, page).map(body::Content::Whole);
-    if has_body || matches!(refusal.reason, Reason::BadRequest) {
-        response.headers_mut().insert(header::CONNECTION, CLOSE);
-    }
-    response
-}
-
-/// What is written to a client whose head never became a request: 408 and 431.
-pub fn final_answer(telemetry: &Telemetry, client: Option<SocketAddr>, reason: Reason) -> Bytes {
-    let detail = match reason {
-        Reason::HeadersTooLarge => "the request's head is larger than this service takes",
-        _ => "the request's head did not arrive in time",
-    };
-    let mut headers = http::HeaderMap::new();
-    let request_id = forwarded::request_id(&mut headers);
-    let response = problem::answer(&Refusal::new(reason, detail), &request_id, false);
-    telemetry.metrics.begin(LISTENER);
-    telemetry.metrics.end(
-        LISTENER,
-        crate::telemetry::metrics::NO_ROUTE,
-        reason.status(),
-        0.0,
-        None,
-    );
-    telemetry
-        .metrics
-        .refused(crate::telemetry::metrics::NO_ROUTE, reason);
-    let told = request_id.to_str().unwrap_or("");
-    telemetry.recent.refused_head(LISTENER, reason, told);
-    telemetry
-        .access
-        .record_head(LISTENER, client, request_id, reason);
-    render(&response)
-}
-
-fn render(response: &Response<Bytes>) -> Bytes {
-    let status = response.status();
-    let mut text = format!(
-        "HTTP/1.1 {} {}\r\n",
-        status.as_str(),
-        status.canonical_reason().unwrap_or("")
-    )
-    .into_bytes();
-    for (name, value) in response.headers() {
-        text.extend_from_slice(name.as_str().as_bytes());
-        text.extend_from_slice(b": ");
-        text.extend_from_slice(value.as_bytes());
-        text.extend_from_slice(b"\r\n");
-    }
-    text.extend_from_slice(b"connection: close\r\n\r\n");
-    text.extend_from_slice(response.body());
-    Bytes::from(text)
 }

@@ -12,4 +12,5 @@ pub mod problem;
 mod random;
 pub mod sigv4;
 pub mod trace;
+pub mod via;
 pub mod websocket;

@@ -10,6 +10,7 @@ mod admin;
 mod answers;
 mod claims;
 mod commands;
+mod courier;
 mod credentials;
 mod explain;
 mod framing;

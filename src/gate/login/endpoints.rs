@@ -10,8 +10,8 @@ use http::{Method, Response, StatusCode};
 
 use super::{UNAVAILABLE, Visit, accept, named, redirect};
 use crate::credential::sign_in::Denied;
+use crate::front::Content;
 use crate::gate::Gate;
-use crate::gate::body::Content;
 use crate::http::browser;
 use crate::policy::session::{Endpoint, Occasion};
 use crate::reason::Reason;

@@ -38,7 +38,7 @@ pub struct Head<'a> {
 }
 
 /// RFC 9112 §3.2, and what hyper lets pass: P11, P12, P13, P15 in the threat table. Answers the host, normalised.
-pub(super) fn check_head<'a>(head: &Head<'a>) -> Result<Cow<'a, str>, Refusal> {
+pub fn check_head<'a>(head: &Head<'a>) -> Result<Cow<'a, str>, Refusal> {
     let bad = |detail| Err(Refusal::new(Reason::BadRequest, detail));
     if matches!(*head.method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::new(
