@@ -58,6 +58,22 @@ impl Addresses {
         format!("http://{}", self.pool)
     }
 
+    /// The pool's own pages. By another name than the gate's, for browsers keep cookies apart by name, not by port.
+    pub fn login_url(&self) -> String {
+        format!("http://localhost:{}", self.pool.port())
+    }
+
+    /// `pool`, told where the gate is: by the two names that a browser on this machine may call it.
+    pub fn registered(&self, pool: DemoPool) -> DemoPool {
+        let localhost = format!("http://localhost:{}", self.gate.port());
+        [self.gate_url(), localhost]
+            .iter()
+            .fold(pool, |pool, origin| {
+                let callback = format!("{origin}/_portcullis/callback");
+                pool.with_app(&callback, &format!("{origin}/"))
+            })
+    }
+
     /// The pool's keys.
     pub fn jwks_url(&self) -> String {
         format!("{}{}", self.pool_url(), pool::JWKS_PATH)

@@ -48,13 +48,18 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
         pool: pool_listener.local_addr()?,
     };
     let text = demo::configuration(&addresses);
-    let origin = Origin::text("the demo's configuration", text.clone(), |_| None);
+    let origin = Origin::text(
+        "the demo's configuration",
+        text.clone(),
+        demo::configuration::environment,
+    );
     let loaded = origin.load()?;
     logs::start(&loaded.config.telemetry)?;
 
-    let pool = Arc::new(working("making the keys of the demo pool", || {
+    let pool = working("making the keys of the demo pool", || {
         DemoPool::new(Clock::System)
-    }));
+    });
+    let pool = Arc::new(addresses.registered(pool));
     let legacy = Legacy::new(demo::page::page(&addresses));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -4,7 +4,7 @@
 //! of its own: a refresh token may be good once, and the request that asked may be gone before the answer is there.
 
 mod renewals;
-use std::collections::HashMap;
+mod spent;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -13,18 +13,14 @@ use super::client::Client;
 use super::fault::{Fault, Kind};
 use super::oauth::{Endpoint, member};
 use super::token::is_visible;
-use crate::clock::Timestamp;
 use crate::config::model::Login;
 use crate::config::model::credentials::{ClientAuth, TokenEndpoint};
 use crate::fetch::{FetchFault, Fetcher};
 use crate::secret::Secret;
-use crate::session::SIGN_IN_SECONDS;
 use crate::token::claims::Claims;
 
 pub use renewals::{Renewals, Settled};
-
-/// The most `state`s that are remembered as used.
-const MOST_SPENT: usize = 10_000;
+use spent::Spent;
 
 /// `[login]` at run time.
 pub struct SignIn {
@@ -35,7 +31,7 @@ pub struct SignIn {
     /// Renewals under way, and those that have just been made.
     pub renewals: Arc<Renewals>,
     /// Sign-ins that came back, until they would be too old anyway.
-    spent: Mutex<HashMap<String, Timestamp>>,
+    spent: Arc<Mutex<Spent>>,
 }
 
 /// What the token endpoint gave. `Debug` shows none of it.
@@ -92,16 +88,9 @@ impl SignIn {
             tokens: endpoint("/oauth2/token"),
             revocation: endpoint("/oauth2/revoke"),
             renewals: old.map_or_else(Arc::default, |old| Arc::clone(&old.renewals)),
-            spent: Mutex::new(old.map(SignIn::spent_so_far).unwrap_or_default()),
+            spent: old.map_or_else(Arc::default, |old| Arc::clone(&old.spent)),
             settings: Arc::clone(settings),
         })
-    }
-
-    fn spent_so_far(&self) -> HashMap<String, Timestamp> {
-        self.spent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
     }
 
     /// What it was configured as.
@@ -110,13 +99,10 @@ impl SignIn {
     }
 
     /// Uses a sign-in's `state` up; tells whether nobody had before (L02).
-    pub fn spend(&self, state: &str, now: Timestamp) -> bool {
-        // Nothing panics while this is locked, and a map is never half changed.
+    pub fn spend(&self, state: &str) -> bool {
+        // Nothing panics while this is locked, and a set is never half changed.
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        if spent.len() >= MOST_SPENT {
-            spent.retain(|_, at| now - *at < SIGN_IN_SECONDS as Timestamp);
-        }
-        spent.len() < MOST_SPENT && spent.insert(state.to_owned(), now).is_none()
+        spent.spend(state)
     }
 
     /// Trades a code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).

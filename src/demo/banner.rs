@@ -52,6 +52,11 @@ curl -si -H "Authorization: Bearer $BOB" {gate}/reports
 
 # 8. What no route names stays shut, even with a good token: 403 no_route. The service itself would have answered.
 curl -si -H "Authorization: Bearer $ALICE" {gate}/admin
+
+# 9. A page for people. A program is told 401; a browser is sent to the pool to sign in, and comes back: 302.
+#    Open {gate}/account in one, and sign in as alice or bob with a click.
+curl -si {gate}/account
+curl -si -H 'Accept: text/html' {gate}/account
 "#
     )
 }

@@ -18,6 +18,8 @@ use super::serve::{self, Answer};
 /// How many orders the book holds; older ones are forgotten.
 const ORDERS: usize = 100;
 const JSON: &str = "application/json";
+/// The headers that it believes.
+const IDENTITY: [&str; 4] = ["x-user", "x-groups", "x-scopes", "x-email"];
 
 /// The order book.
 pub struct Legacy {
@@ -71,6 +73,7 @@ impl Legacy {
             ),
             ("GET", "/health") => serve::text(StatusCode::OK, "ok\n"),
             ("GET", "/whoami") => whoami(head),
+            ("GET", "/account") => account(head),
             ("GET", "/orders" | "/orders/") => self.list(head, "orders"),
             ("GET", "/admin") => self.list(head, "admin"),
             ("GET", "/reports") => {
@@ -79,7 +82,9 @@ impl Legacy {
             }
             ("POST", "/orders" | "/orders/") => self.take(head, body),
             ("GET", path) if path.starts_with("/orders/") => self.one(head, path),
-            (_, "/" | "/health" | "/whoami" | "/reports" | "/admin") => not_allowed("GET, HEAD"),
+            (_, "/" | "/health" | "/whoami" | "/account" | "/reports" | "/admin") => {
+                not_allowed("GET, HEAD")
+            }
             (_, "/orders" | "/orders/") => not_allowed("GET, HEAD, POST"),
             (_, path) if path.starts_with("/orders/") => not_allowed("GET, HEAD"),
             _ => missing(head),
@@ -141,6 +146,39 @@ fn whoami(head: &Parts) -> Answer {
         lines.push_str(&format!("  {name}: {value}\n"));
     }
     serve::body_of(StatusCode::OK, "text/plain; charset=utf-8", lines)
+}
+
+/// A page for people. To sign out is the gate's affair, so the button goes there.
+fn account(head: &Parts) -> Answer {
+    let (mut identity, mut others) = (String::new(), String::new());
+    for (name, value) in &head.headers {
+        let value = escape(&String::from_utf8_lossy(value.as_bytes()));
+        let row = format!("<td>{name}</td><td>{value}</td></tr>\n");
+        if IDENTITY.contains(&name.as_str()) {
+            identity.push_str(&format!("<tr class=\"identity\">{row}"));
+        } else {
+            others.push_str(&format!("<tr>{row}"));
+        }
+    }
+    let rows = identity + &others;
+    let page = include_str!("account.html")
+        .replace("%CALLER%", &escape(&caller(&head.headers)))
+        .replace("%HEADERS%", &rows);
+    serve::body_of(StatusCode::OK, "text/html; charset=utf-8", page)
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            char => escaped.push(char),
+        }
+    }
+    escaped
 }
 
 /// Whom the service takes the caller for: no question asked.

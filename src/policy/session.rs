@@ -84,6 +84,9 @@ pub enum Acceptance {
     Refuse(Refusal),
 }
 
+/// Why a session's token may be refused, and the session be good all the same.
+const MAY_RECOVER: [Reason; 2] = [Reason::Expired, Reason::KeysUnavailable];
+
 const NO_ID_TOKEN: Refusal = Refusal::new(Reason::InvalidClaims, "the sign-in brought no ID token");
 const WRONG_NONCE: Refusal = Refusal::new(
     Reason::InvalidClaims,
@@ -124,7 +127,8 @@ impl Sessions {
         let digest = self.digest(&sealed, head.channel);
         if let Some(principal) = means.cache.recall(&digest, trust, means.keys, now) {
             let started = principal.signed_in.as_ref()?.started;
-            return self.lasts(started, now).then_some(Verdict::Good(principal));
+            let holds = self.lasts(started, now) && self.is_ours(&principal);
+            return holds.then_some(Verdict::Good(principal));
         }
         let session = self.jar.open(&sealed, head.channel)?;
         let verdict = self.verify(&session, trust, means, now)?;
@@ -175,6 +179,9 @@ impl Sessions {
         match &verdict {
             // Of another pool or client than people sign in at now: the configuration has changed.
             Verdict::Good(principal) if !self.is_ours(principal) => None,
+            // Of a key or a pool that is trusted no more: only a new sign-in helps. What has expired may be renewed, and
+            // keys may come back.
+            Verdict::Refuse(refusal) if !MAY_RECOVER.contains(&refusal.reason) => None,
             _ => Some(verdict),
         }
     }

@@ -339,13 +339,7 @@ fn the_demos_commands_do_what_they_say() {
             .arg("--port")
             .arg(free_port().to_string()),
     );
-    let script = demo.wait_for_out("8. What no route names");
-    demo.wait_for_out("/admin");
-    let script = if script.contains("/admin") {
-        script
-    } else {
-        demo.out()
-    };
+    let script = demo.wait_for_out("# The configuration this runs with:");
     let run = run(Command::new("sh")
         .arg("-c")
         .arg(&script)
@@ -358,7 +352,9 @@ fn the_demos_commands_do_what_they_say() {
         .collect();
     assert_eq!(
         statuses,
-        ["401", "200", "403", "201", "200", "403", "403"],
+        [
+            "401", "200", "403", "201", "200", "403", "403", "401", "302"
+        ],
         "{}{}",
         run.out,
         run.log

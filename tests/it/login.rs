@@ -1,5 +1,6 @@
 //! Browser sign-in: who is sent to the pool's pages, what comes back, and what no cookie can do (L01-L14).
 
+mod afterwards;
 mod cookies;
 mod renewal;
 mod ways;

@@ -57,12 +57,38 @@ impl Renewals {
     {
         let mut outcome = self.flight(session, renew);
         // A task that ended without a word was dropped with its runtime: the process is going away.
-        match outcome.wait_for(Option::is_some).await {
+        let settled = match outcome.wait_for(Option::is_some).await {
             Ok(outcome) => outcome
                 .as_ref()
                 .map_or(Settled::Unavailable, |(settled, _)| settled.clone()),
             Err(_) => Settled::Unavailable,
+        };
+        match self.has_ended(session) {
+            true => Settled::Ended, // signed out while we waited
+            false => settled,
         }
+    }
+
+    /// Forgets what a session, and what it was renewed from, may be renewed to: whoever signed out is not signed in again by a
+    /// request that comes late with an older cookie (L12).
+    pub fn end(&self, session: &Session) {
+        let (_, ended) = watch::channel(Some((Settled::Ended, Instant::now() + REMEMBERED)));
+        // Nothing panics while this is locked, and a map is never half changed.
+        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for flight in flights.values_mut() {
+            if leads_to(flight, session) {
+                *flight = ended.clone();
+            }
+        }
+        let digest = TokenCache::digest(session.access.expose());
+        flights.insert(digest, ended);
+    }
+
+    fn has_ended(&self, session: &Session) -> bool {
+        let digest = TokenCache::digest(session.access.expose());
+        let flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = flights.get(&digest).filter(|known| is_current(known));
+        known.is_some_and(|known| matches!(&*known.borrow(), Some((Settled::Ended, _))))
     }
 
     fn flight<F>(&self, session: &Session, renew: impl FnOnce() -> F) -> watch::Receiver<Outcome>
@@ -87,6 +113,16 @@ impl Renewals {
             sender.send_replace(Some((settled, until)));
         });
         outcome
+    }
+}
+
+/// Whether a renewal brought this session, or another of the same sign-in.
+fn leads_to(flight: &watch::Receiver<Outcome>, session: &Session) -> bool {
+    match &*flight.borrow() {
+        Some((Settled::Renewed(next), _)) => {
+            next.sub == session.sub && next.started == session.started
+        }
+        _ => false,
     }
 }
 

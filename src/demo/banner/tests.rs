@@ -59,7 +59,12 @@ fn the_whole_text_is_a_script_that_curl_and_sh_can_run() {
         .filter_map(|line| line.strip_prefix("HTTP/1.1 "))
         .map(|line| &line[..3])
         .collect();
-    assert_eq!(statuses, ["200", "200", "201", "201", "200", "200", "200"]);
+    assert_eq!(
+        statuses,
+        [
+            "200", "200", "201", "201", "200", "200", "200", "200", "200"
+        ]
+    );
     assert_eq!(output.matches("You are admin.").count(), 3);
 
     let last = output.lines().last().expect("the tokens");

@@ -1,6 +1,6 @@
 //! That the demo's configuration is a good one.
 
-use super::configuration;
+use super::{configuration, environment};
 use crate::demo::banner::tests::addresses;
 use crate::demo::users::{APP, ISSUER, POOL_ID, READER, WRITER};
 
@@ -24,6 +24,7 @@ fn the_generated_configuration_is_the_one_printed() {
     X-User = ["username", "client:{client_id}"]
     X-Groups = "cognito:groups"
     X-Scopes = "scope"
+    X-Email = "email"
 
     [routes]
     "GET /" = { access = "public" }
@@ -32,7 +33,14 @@ fn the_generated_configuration_is_the_one_printed() {
     "GET /orders" = "orders/read"
     "GET /orders/{id}" = "orders/read"
     "POST /orders" = "orders/write"
-    "GET /reports" = { any_group = ["staff"] }
+    "GET /reports" = { any_group = ["staff"], login = true }
+    "GET /account" = { access = "authenticated", login = true }
+
+    [login]
+    domain = "http://localhost:9229"
+    client_id = "demo-app"
+    scopes = ["openid", "email", "orders/read"]
+    session_key = { env = "PORTCULLIS_DEMO_SESSION_KEY" }
     "#);
 }
 
@@ -52,4 +60,26 @@ fn it_is_toml_and_names_the_pool_and_all_its_clients() {
         .collect();
     assert_eq!(named, clients);
     assert_eq!(tree["server"]["listen"].as_str(), Some("[::]:8080"));
+}
+
+#[test]
+fn off_loopback_people_on_this_machine_can_still_sign_in() {
+    let external = |gate: &str| {
+        let text = configuration(&addresses(gate));
+        let tree: toml::Table = text.parse().expect("TOML");
+        let url = tree["server"].get("external_url");
+        url.and_then(|url| Some(url.as_str()?.to_owned()))
+    };
+    assert_eq!(external("127.0.0.1:8080"), None);
+    assert_eq!(
+        external("0.0.0.0:8080").as_deref(),
+        Some("http://127.0.0.1:8080")
+    );
+}
+
+#[test]
+fn the_session_key_is_new_in_every_demo_and_nothing_else_is_in_its_environment() {
+    let key = environment("PORTCULLIS_DEMO_SESSION_KEY").expect("a key");
+    assert_eq!((key.len(), environment("PATH")), (44, None));
+    assert!(!configuration(&addresses("127.0.0.1:8080")).contains(&key));
 }

@@ -91,3 +91,26 @@ fn what_it_does_not_have_it_refuses() {
         assert_eq!(answer.status(), 405, "{path}");
     }
 }
+
+#[test]
+fn the_account_is_a_page_that_says_who_one_is_and_lets_one_sign_out() {
+    let request = Request::get("/account")
+        .header("X-User", "<b>alice</b>")
+        .header("X-Email", "alice@example.com")
+        .header("Cookie", "\"<script>&")
+        .body("")
+        .expect("a request");
+    let page = send(&Legacy::new(String::new()), request);
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let html = page.body();
+    assert!(html.contains(r#"<span id="caller">&lt;b&gt;alice&lt;/b&gt;</span>"#));
+    assert!(
+        html.contains(r#"<tr class="identity"><td>x-email</td><td>alice@example.com</td></tr>"#)
+    );
+    assert!(html.contains(r#"<td>cookie</td><td>&quot;&lt;script&gt;&amp;</td>"#));
+    assert!(html.contains(r#"<form method="post" action="/_portcullis/logout">"#));
+    assert!(!html.contains("<script") && !html.contains("%HEADERS%"));
+    let request = Request::get("/account").body("").expect("a request");
+    let page = send(&Legacy::new(String::new()), request);
+    assert!(page.body().contains(">anonymous</span>"));
+}

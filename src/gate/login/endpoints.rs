@@ -116,7 +116,7 @@ async fn callback(
     let (now, jar) = (gate.clock.now(), &visit.sessions.jar);
     let state = jar
         .state(&said.state, &parts.headers, visit.channel, now)
-        .filter(|state| visit.sign_in.spend(&state.id, now))
+        .filter(|state| visit.sign_in.spend(&state.id))
         .ok_or(NOT_BEGUN)?;
     visit.cookies.extend(jar.end(&state, visit.channel));
     if let Some(error) = &said.error {
@@ -197,6 +197,9 @@ async fn log_out(
     let now = gate.clock.now();
     let session = visit.sessions.open(&parts.headers, visit.channel, now);
     visit.end(&parts.headers);
+    if let Some(session) = &session {
+        visit.sign_in.renewals.end(session);
+    }
     if let Some(refresh) = session.and_then(|session| session.refresh)
         && let Err(Denied::Refused(why) | Denied::Unavailable(why)) =
             visit.sign_in.revoke(&refresh).await
