@@ -37,7 +37,7 @@ web=$(cognito create-user-pool-client --user-pool-id "$pool" --client-name "$nam
   --allowed-o-auth-flows-user-pool-client \
   --allowed-o-auth-flows code \
   --allowed-o-auth-scopes openid email "$name/read" "$name/write" \
-  --callback-urls "$callback" --logout-urls "$logout" \
+  --callback-urls "[\"$callback\"]" --logout-urls "[\"$logout\"]" \
   --explicit-auth-flows ALLOW_USER_SRP_AUTH ALLOW_REFRESH_TOKEN_AUTH \
   --prevent-user-existence-errors ENABLED \
   --enable-token-revocation \

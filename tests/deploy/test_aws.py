@@ -70,10 +70,11 @@ def machine_token(account, client, secret, scope):
         return json.load(answer)["access_token"]
 
 
-def test_the_template_is_clean():
+def test_the_template_is_clean(tmp_path):
     good(run("cfn-lint", TEMPLATE))
-    broken = TEMPLATE.read_text().replace("GenerateSecret", "GenerateSecrets")
-    assert "GenerateSecrets" in run("cfn-lint", "-", given=broken).stdout
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(TEMPLATE.read_text().replace("GenerateSecret", "GenerateSecrets"))
+    assert "GenerateSecrets" in run("cfn-lint", broken).stdout
 
 
 def test_the_commands_make_a_pool_that_a_gate_stands_before(account, tmp_path):
