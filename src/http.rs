@@ -9,5 +9,6 @@ pub mod forwarded;
 pub mod hop;
 pub mod problem;
 mod random;
+pub mod sigv4;
 pub mod trace;
 pub mod websocket;

@@ -13,11 +13,11 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// `Sec-Fetch-Mode` other than `navigate`.
 pub fn wants_page(method: &Method, headers: &HeaderMap) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
+        && prefers_html(headers)
         && headers
             .get_all(SEC_FETCH_MODE)
             .iter()
             .all(|mode| mode == "navigate")
-        && prefers_html(headers)
 }
 
 /// Whether `Accept` names `text/html` itself, and above JSON: `*/*` alone is what scripts send.

@@ -190,15 +190,16 @@ fn token_of(text: Cow<'_, str>) -> Result<Cow<'_, str>, Refusal> {
 /// RFC 6750 §2.1: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
 fn is_b64token(text: &str) -> bool {
     let body = text.trim_end_matches('=').as_bytes();
-    // To the end, without a branch: a token is a thousand bytes on every request, and this the compiler vectorises.
-    let wrong = body.iter().fold(0, |wrong, &byte| {
-        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    // To the end, without a branch: a token is a thousand bytes on every request, and this becomes an instruction of the
+    // vector unit for each step. A byte's distances from what is allowed are all above 0 if it is none of it.
+    let farthest = body.iter().fold(0, |farthest: u8, &byte| {
+        let letter = (byte | 0x20).wrapping_sub(b'a').saturating_sub(25);
         // `-` `.` `/` and the digits stand together.
-        let digit = byte.wrapping_sub(b'-') < 13;
-        let mark = (byte == b'_') | (byte == b'~') | (byte == b'+');
-        wrong | u8::from(!(letter | digit | mark))
+        let digit = byte.wrapping_sub(b'-').saturating_sub(12);
+        let mark = (byte ^ b'_').min(byte ^ b'~').min(byte ^ b'+');
+        farthest.max(letter.min(digit).min(mark))
     });
-    !body.is_empty() && wrong == 0
+    !body.is_empty() && farthest == 0
 }
 
 /// RFC 9110 §5.6.2.
