@@ -20,6 +20,22 @@ pub fn wants_page(method: &Method, headers: &HeaderMap) -> bool {
             .all(|mode| mode == "navigate")
 }
 
+/// Whether the browser would leave its page for the answer: a GET that `Sec-Fetch-Mode` calls a navigation, or, where nothing
+/// says so, one that would show a page.
+pub fn navigates(method: &Method, headers: &HeaderMap) -> bool {
+    let mode = match only(headers, SEC_FETCH_MODE) {
+        Sent::Once(mode) => mode == "navigate",
+        Sent::Never => prefers_html(headers),
+        Sent::Repeatedly => false,
+    };
+    *method == Method::GET && mode && !headers.contains_key(header::UPGRADE)
+}
+
+/// Whether a page of this very origin made the request, as its browser says.
+pub fn is_same_origin(headers: &HeaderMap) -> bool {
+    matches!(only(headers, SEC_FETCH_SITE), Sent::Once(site) if site == "same-origin")
+}
+
 /// Whether `Accept` names `text/html` itself, and above JSON: `*/*` alone is what scripts send.
 fn prefers_html(headers: &HeaderMap) -> bool {
     let (mut html, mut json) = (0.0_f32, 0.0_f32);

@@ -10,9 +10,10 @@ mod tests;
 
 use std::borrow::Cow;
 
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
+use crate::http::cookies;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 
@@ -147,25 +148,17 @@ fn in_header<'a>(
     token_of(Cow::Borrowed(token)).map(Some)
 }
 
-/// RFC 6265 §5.4, leniently as to blanks around names, as the servers behind are. HTTP/2 may spread the cookies over
-/// several header lines (RFC 9113 §8.2.3).
 fn in_cookies<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
-    let mut found = None;
-    for line in headers.get_all(COOKIE) {
-        for pair in line.as_bytes().split(|byte| *byte == b';') {
-            let Some(value) = strip::cookie_value(pair, name) else {
-                continue;
-            };
-            if found.is_some() {
-                return Err(TWO_TOKENS);
-            }
-            // Other cookies may hold any bytes; the token's may not.
-            found = Some(std::str::from_utf8(value).map_err(|_| NOT_A_TOKEN)?);
-        }
+    let mut values = cookies::pairs(headers).filter(|(known, _)| *known == name.as_bytes());
+    let Some((_, value)) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(TWO_TOKENS);
     }
-    found
-        .map(|value| token_of(Cow::Borrowed(value)))
-        .transpose()
+    // Other cookies may hold any bytes; the token's may not.
+    let value = std::str::from_utf8(value).map_err(|_| NOT_A_TOKEN)?;
+    token_of(Cow::Borrowed(value)).map(Some)
 }
 
 fn in_query<'a>(query: Option<&'a str>, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
