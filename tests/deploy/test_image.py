@@ -40,8 +40,8 @@ def test_it_is_small_and_says_what_it_is(image):
 
 def test_the_demo_runs_read_only_and_unprivileged(image, tmp_path):
     port = processes.free_port()
-    publish = "--network host --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 --name portcullis-test"
-    env = {**STORAGE, "PORTCULLIS_TAG": TAG, "PORTCULLIS_ENGINE": ENGINE, "PORTCULLIS_PUBLISH": publish}
+    network = "--network host --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 --name portcullis-test"
+    env = {**STORAGE, "PORTCULLIS_TAG": TAG, "PORTCULLIS_ENGINE": ENGINE, "PORTCULLIS_NETWORK": network}
     command = [DEPLOY / "image/run", "demo", "--port", port]
     process = processes.Process("demo", command, tmp_path, env)
     try:
