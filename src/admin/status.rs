@@ -131,6 +131,7 @@ fn routes(snapshot: &Snapshot, counts: &BTreeMap<String, RouteCounts>) -> Value 
             "name": &*route.name,
             "access": access,
             "mode": mode,
+            "login": route.login,
             "upstream": config.upstreams.get(route.upstream).map(|upstream| &upstream.name),
             "requests": counts.requests,
             "refusals": by_reason(&counts.refusals),

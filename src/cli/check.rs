@@ -122,7 +122,10 @@ fn row(config: &Config, route: &Route) -> Vec<[String; 5]> {
         .collect();
     if let Some(first) = lines.first_mut() {
         first[0] = printable(&route.name);
-        first[1] = route.access.as_str().to_owned();
+        first[1] = match route.login {
+            true => format!("{}, login", route.access.as_str()),
+            false => route.access.as_str().to_owned(),
+        };
         first[3] = config.upstreams[route.upstream].name.clone();
         first[4] = route.mode.as_str().to_owned();
     }

@@ -8,6 +8,7 @@ mod accept;
 mod channel;
 mod endpoints;
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +52,7 @@ pub(super) struct Visit<'s> {
     sign_in: &'s Arc<SignIn>,
     sessions: &'s Sessions,
     /// What the browser calls us.
-    origin: String,
+    origin: Cow<'s, str>,
     channel: Channel,
     /// The session in place of the one in its cookies.
     renewed: Option<Arc<Session>>,

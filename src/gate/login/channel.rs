@@ -2,6 +2,7 @@
 //!
 //! `X-Forwarded-Proto` counts only from a trusted proxy, and only when it says one thing.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use http::{HeaderMap, header};
@@ -13,15 +14,15 @@ use crate::session::Channel;
 
 /// Our origin for this browser, and how it came. Without `external_url` only a host on loopback is believed, for whoever
 /// sends a request chooses its `Host`.
-pub(super) fn of(
-    server: &Server,
+pub(super) fn of<'s>(
+    server: &'s Server,
     headers: &HeaderMap,
     scheme: &str,
     peer: Option<SocketAddr>,
-) -> (String, Channel) {
+) -> (Cow<'s, str>, Channel) {
     let is_https = scheme == "https" || (server.trusts(peer) && proxy_says_https(headers));
     let (origin, is_known) = match &server.external_origin {
-        Some(origin) => (origin.clone(), true),
+        Some(origin) => (Cow::Borrowed(origin.as_str()), true),
         None => {
             let host = headers
                 .get(header::HOST)
@@ -32,7 +33,7 @@ pub(super) fn of(
                 host.unwrap_or_default().to_ascii_lowercase()
             );
             let is_loopback = is_loopback(&origin);
-            (origin, is_loopback)
+            (Cow::Owned(origin), is_loopback)
         }
     };
     let channel = match is_https {

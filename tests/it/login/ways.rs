@@ -1,5 +1,11 @@
 //! Sessions beside bearer tokens, over plain HTTP, for stronger sign-ins, from other sites, and between replicas.
 
+use http::HeaderMap;
+use portcullis::secret::Secret;
+use portcullis::session::{Channel, Jar, Key, Keys, Session};
+use portcullis::token::claims::Claims;
+
+use crate::support::gate::portcullis;
 use crate::support::login::{
     Browser, COOKIE, Idp, KEY_1, KEY_2, ORIGIN, Site, fetch, key_file, navigation, query, table,
 };
@@ -178,23 +184,141 @@ fn off_loopback_nobody_signs_in_over_plain_http() {
     assert_eq!(site.browser().navigate("/app/x").status, 401);
 }
 
+/// A browser that signed in so many seconds ago, with a token that is as good as new. No test can wait that long, so its cookie
+/// is sealed here, with the gate's key.
+fn signed_in_before(site: &Site, seconds: i64) -> Browser {
+    let jar = Jar::new(COOKIE, Keys::new(&[Key::parse(KEY_1).unwrap()]));
+    let token = access().claim("auth_time", now() - seconds);
+    let session = Session {
+        started: u64::try_from(now() - seconds).unwrap(),
+        sub: SUB.to_owned(),
+        access: Secret::new(token.sign()),
+        refresh: None,
+        identity: Claims::default(),
+    };
+    let given = jar
+        .give(&session, 60, &HeaderMap::new(), Channel::Https)
+        .unwrap();
+    let pair = given[0].to_str().unwrap().split(';').next().unwrap();
+    let (name, value) = pair.split_once('=').unwrap();
+    let mut browser = site.browser();
+    browser.cookies.push((name.to_owned(), value.to_owned()));
+    browser
+}
+
 #[test]
 fn a_stronger_sign_in_is_asked_for_once() {
-    let site = Site::start();
-    // Signed in long ago, and only now on the way to what asks for more.
-    let mut browser = site.browser();
-    browser.sign_in(&site, "/app/x");
-    let fresh = browser.navigate("/strong");
+    let site = Site::with(|setup| setup.routes("\"/recent\" = { login = true, max_age = \"5m\" }"));
+    let mut browser = signed_in_before(&site, 3600);
+    assert_eq!(browser.fetch("/app/x").status, 200);
+    let refused = browser.fetch("/strong");
     assert_eq!(
-        fresh.status, 401,
-        "who has just signed in is not sent round in circles"
+        (refused.status, refused.reason().as_str()),
+        (401, "step_up_required")
     );
+    for (target, name, value) in [
+        ("/strong", "acr_values", "strong"),
+        ("/recent", "max_age", "300"),
+    ] {
+        let sent = browser.navigate(target);
+        assert_eq!(sent.status, 302, "{sent:#?}");
+        let asked = query(&sent.header("location"));
+        assert_eq!(
+            (asked[name].as_str(), asked["prompt"].as_str()),
+            (value, "login")
+        );
+        assert!(
+            browser.is_signed_in(),
+            "until then one stays signed in as one is"
+        );
+    }
+    // The pool knows no stronger one: nobody is sent round in circles.
+    browser.sign_in(&site, "/strong");
+    let again = browser.navigate("/strong");
+    assert_eq!(again.status, 401);
     assert!(
-        fresh
+        again
             .header("www-authenticate")
             .contains("acr_values=\"strong\"")
     );
-    assert_eq!(browser.fetch("/strong").status, 401);
+    // It does now.
+    site.idp.wishes().access = vec![("acr", "strong".into())];
+    let mut browser = signed_in_before(&site, 3600);
+    browser.sign_in(&site, "/strong");
+    site.rig
+        .forwards(&browser.dress(navigation("/strong", "none")));
+}
+
+#[test]
+fn a_session_is_over_when_its_time_is() {
+    let site = Site::start();
+    let mut browser = signed_in_before(&site, 11 * 3600);
+    assert_eq!(browser.fetch("/app/x").status, 200);
+    let mut browser = signed_in_before(&site, 12 * 3600 + 1);
+    let answer = browser.fetch("/app/x");
+    assert_eq!(
+        (answer.status, answer.reason().as_str()),
+        (401, "missing_token")
+    );
+    assert_eq!(browser.navigate("/app/x").status, 302);
+    assert!(!browser.is_signed_in());
+}
+
+#[test]
+fn commands_and_the_status_page_know_which_routes_let_browsers_in() {
+    let site = Site::start();
+    let config = site.rig.gate.scratch.path().join("portcullis.toml");
+    let told = |arguments: &[&str]| {
+        let mut command = portcullis();
+        let output = command
+            .args(arguments)
+            .arg("--config")
+            .arg(&config)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let check = told(&["check"]);
+    assert!(
+        check
+            .lines()
+            .any(|line| line.starts_with("/app/{*rest}") && line.contains("authenticated, login")),
+        "{check}"
+    );
+    let explained = told(&["explain", "GET", "/app/x"]);
+    assert!(explained.contains("401 missing_token"), "{explained}");
+    assert!(
+        explained.contains("a browser that navigates here is sent to sign in"),
+        "{explained}"
+    );
+    let explained = told(&["explain", "GET", "/_portcullis/callback"]);
+    assert!(
+        explained.contains("answered by the gate itself"),
+        "{explained}"
+    );
+    assert!(explained.contains("browsers come back here"), "{explained}");
+    let explained = told(&["explain", "POST", "/_portcullis/logout", "--json"]);
+    let explained: serde_json::Value = serde_json::from_str(&explained).unwrap();
+    assert_eq!(explained["answer"]["outcome"], "login");
+    // A session that is shown is opened, and the rule looked at as ever.
+    let mut browser = site.browser();
+    browser.sign_in(&site, "/app/x");
+    let cookie = format!("Cookie: {}", browser.cookie());
+    let explained = told(&["explain", "GET", &format!("{ORIGIN}/staff"), "-H", &cookie]);
+    assert!(
+        explained.contains("verified, in the session cookie"),
+        "{explained}"
+    );
+    assert!(explained.contains("403 missing_group"), "{explained}");
+    let status = get("/status").send(site.rig.gate.admin).json();
+    let routes = status["routes"].as_array().unwrap();
+    let login =
+        |name: &str| routes.iter().find(|route| route["name"] == name).unwrap()["login"].clone();
+    assert_eq!(
+        (login("/app/{*rest}"), login("/api")),
+        (true.into(), false.into())
+    );
 }
 
 #[test]
