@@ -13,6 +13,7 @@ mod commands;
 mod credentials;
 mod explain;
 mod framing;
+mod fuzz;
 mod headers;
 mod keys;
 mod paths;
