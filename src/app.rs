@@ -215,11 +215,12 @@ fn run_worker(
 
 /// The gate's accept loop on one worker.
 async fn accept(gate: Arc<Gate>, shared: Arc<Reach>, acceptor: Acceptor, watch: Watch) {
-    let telemetry = shared.telemetry.clone();
-    let answer: FinalAnswer = Arc::new(move |reason| gate::final_answer(&telemetry, reason));
     let mut closed = watch.clone();
     let serve = |accepted: Accepted| {
-        let (gate, watch, answer) = (gate.clone(), watch.clone(), answer.clone());
+        let (gate, watch) = (gate.clone(), watch.clone());
+        let (telemetry, client) = (shared.telemetry.clone(), accepted.client);
+        let answer: FinalAnswer =
+            Arc::new(move |reason| gate::final_answer(&telemetry, client, reason));
         let snapshot = gate.live.load();
         let limits = wire_limits(&snapshot.config.limits);
         let security = (snapshot.certificates.as_ref()).map(|certificates| certificates.config());

@@ -11,7 +11,9 @@ mod learn;
 mod ready;
 mod run;
 mod token;
+mod working;
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -102,6 +104,11 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+/// Whether whoever reads stderr sees colours, and wants any (<https://no-color.org>).
+fn takes_colours() -> bool {
+    std::io::stderr().is_terminal() && env("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Where the configuration is that `source` names.
 fn origin(source: &Source) -> Origin {
     if let Some(text) = env("PORTCULLIS_CONFIG_TOML") {
@@ -126,6 +133,7 @@ fn load(source: &Source) -> Result<Config, ExitCode> {
 fn load_from(origin: &Origin) -> Result<Loaded, ExitCode> {
     origin.load().map_err(|fault| {
         match fault {
+            LoadFault::Faults(faults) if takes_colours() => eprint!("{}", faults.render_styled()),
             LoadFault::Faults(faults) => eprint!("{}", faults.render()),
             fault => eprintln!("portcullis: {fault}"),
         }

@@ -8,6 +8,7 @@ mod cors;
 mod forward;
 mod upgrade;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -208,7 +209,7 @@ fn refuse(
 }
 
 /// What is written to a client whose head never became a request: 408 and 431.
-pub fn final_answer(telemetry: &Telemetry, reason: Reason) -> Bytes {
+pub fn final_answer(telemetry: &Telemetry, client: Option<SocketAddr>, reason: Reason) -> Bytes {
     let detail = match reason {
         Reason::HeadersTooLarge => "the request's head is larger than this service takes",
         _ => "the request's head did not arrive in time",
@@ -227,8 +228,11 @@ pub fn final_answer(telemetry: &Telemetry, reason: Reason) -> Bytes {
     telemetry
         .metrics
         .refused(crate::telemetry::metrics::NO_ROUTE, reason);
-    let request_id = request_id.to_str().unwrap_or("");
-    telemetry.recent.refused_head(LISTENER, reason, request_id);
+    let told = request_id.to_str().unwrap_or("");
+    telemetry.recent.refused_head(LISTENER, reason, told);
+    telemetry
+        .access
+        .record_head(LISTENER, client, request_id, reason);
     render(&response)
 }
 

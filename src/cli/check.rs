@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::{BAD, Source, load_from, origin};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::fault::printable;
 use crate::config::trials::run_tests;
 use crate::policy::route::Route;
 use crate::policy::rule::{Expected, Requirement, Rule};
@@ -72,10 +73,15 @@ fn counted(count: usize, what: &str) -> String {
     }
 }
 
+/// Columns that what a route asks for may take; more of it goes on further lines.
+const ASKED: usize = 56;
+
 /// The effective routes, aligned.
 fn render(config: &Config) -> String {
     let mut rows = vec![["ROUTE", "ACCESS", "REQUIRES", "UPSTREAM", "MODE"].map(str::to_owned)];
-    rows.extend(config.routes.iter().map(|route| row(config, route)));
+    for route in &config.routes {
+        rows.extend(row(config, route));
+    }
     let mut widths = [0; 5];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -95,18 +101,57 @@ fn render(config: &Config) -> String {
     text
 }
 
-fn row(config: &Config, route: &Route) -> [String; 5] {
-    [
-        route.name.to_string(),
-        route.access.as_str().to_owned(),
-        requires(config, route),
-        config.upstreams[route.upstream].name.clone(),
-        route.mode.as_str().to_owned(),
-    ]
+/// A route's lines: one, and one more for each further line of what it asks for.
+fn row(config: &Config, route: &Route) -> Vec<[String; 5]> {
+    let mut lines: Vec<[String; 5]> = asked(&requires(config, route))
+        .into_iter()
+        .map(|asked| {
+            [
+                String::new(),
+                String::new(),
+                asked,
+                String::new(),
+                String::new(),
+            ]
+        })
+        .collect();
+    if let Some(first) = lines.first_mut() {
+        first[0] = printable(&route.name);
+        first[1] = route.access.as_str().to_owned();
+        first[3] = config.upstreams[route.upstream].name.clone();
+        first[4] = route.mode.as_str().to_owned();
+    }
+    lines
+}
+
+/// Requirements as lines: all on one if that is short, else each on its own, a long one broken between words.
+fn asked(requirements: &[String]) -> Vec<String> {
+    let whole = printable(&requirements.join(" and "));
+    if whole.is_empty() {
+        return vec!["-".to_owned()];
+    }
+    if whole.chars().count() <= ASKED {
+        return vec![whole];
+    }
+    let mut lines = Vec::new();
+    for (at, requirement) in requirements.iter().enumerate() {
+        let mut line = if at == 0 { "" } else { "and" }.to_owned();
+        for word in printable(requirement).split(' ') {
+            if line.chars().count() + 1 + word.chars().count() > ASKED {
+                lines.push(std::mem::replace(&mut line, "   ".to_owned()));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
 }
 
 /// What a route asks for beside a good token.
-fn requires(config: &Config, route: &Route) -> String {
+fn requires(config: &Config, route: &Route) -> Vec<String> {
     let mut asks = Vec::new();
     if let Some(names) = &route.client_cert {
         asks.push(format!("certificate {}", names.join(" | ")));
@@ -126,10 +171,7 @@ fn requires(config: &Config, route: &Route) -> String {
         asks.push(format!("client {}", clients.join(" | ")));
     }
     asks.extend(route.rule.requirements.iter().map(requirement));
-    match asks.is_empty() {
-        true => "-".to_owned(),
-        false => asks.join(" and "),
-    }
+    asks
 }
 
 /// A rule in a line.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::FAILED;
+use super::working::working;
 use crate::clock::Clock;
 use crate::demo::legacy::Legacy;
 use crate::demo::pool::DemoPool;
@@ -51,7 +52,9 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
     let loaded = origin.load()?;
     logs::start(&loaded.config.telemetry)?;
 
-    let pool = Arc::new(DemoPool::new(Clock::System));
+    let pool = Arc::new(working("making the keys of the demo pool", || {
+        DemoPool::new(Clock::System)
+    }));
     let legacy = Legacy::new(demo::page::page(&addresses));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

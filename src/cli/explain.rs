@@ -1,12 +1,13 @@
 //! `portcullis explain`: which route a request meets, what that asks for, and what comes of it, told by the gate's own code.
 
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::working::working;
 use super::{BAD, FAILED, Source, load, read};
 use crate::clock::Clock;
 use crate::config::raw::table::nearest;
@@ -193,18 +194,17 @@ fn fetch_keys(rings: &KeyRings, pool: usize) -> Result<(), String> {
     let Some(ring) = rings.ring(pool) else {
         return Ok(());
     };
-    if io::stderr().is_terminal() {
-        eprintln!("fetching keys of pool {}…", ring.name());
-    }
     let failed = |why: String| format!("the keys of pool {} can't be fetched: {why}", ring.name());
     let fetcher = Fetcher::new(&ring.pool().fetch).map_err(|fault| failed(fault.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| failed(error.to_string()))?;
-    runtime
-        .block_on(refresh_once(ring, Arc::new(fetcher)))
-        .map_err(|fault| failed(fault.to_string()))
+    let what = format!("fetching the keys of pool {}", ring.name());
+    working(&what, || {
+        runtime.block_on(refresh_once(ring, Arc::new(fetcher)))
+    })
+    .map_err(|fault| failed(fault.to_string()))
 }
 
 fn pool_named(name: &str, trust: &Trust) -> Result<usize, String> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::working::working;
 use super::{BAD, FAILED, Source, load};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -94,7 +95,10 @@ fn fetch(
     let credential = credentials
         .named(&settings.name)
         .ok_or("the credential is gone")?;
-    Ok(runtime.block_on(credential.lease(scopes))?)
+    let what = format!("fetching a token with credential {}", settings.name);
+    Ok(working(&what, || {
+        runtime.block_on(credential.lease(scopes))
+    })?)
 }
 
 /// A token alone; AWS credentials as `credential_process` of the AWS tools reads them.

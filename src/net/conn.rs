@@ -171,7 +171,8 @@ async fn serve_http1<S, F, R, B>(
     let mut connection = pin!(
         http1::Builder::new()
             .header_read_timeout(None) // the wire's; hyper's would close idle connections too
-            .max_buf_size(limits.header_bytes.max(LEAST_BUFFER))
+            // One more than the wire takes: its 431 has a body and is told of, hyper's own is bare and is not.
+            .max_buf_size((limits.header_bytes + 1).max(LEAST_BUFFER))
             .serve_connection(TokioIo::new(wire), service)
             .with_upgrades()
     );

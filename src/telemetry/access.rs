@@ -50,8 +50,8 @@ pub(super) struct Line {
     request_id: HeaderValue,
     listener: &'static str,
     client: Option<SocketAddr>,
-    method: Method,
-    uri: Uri,
+    /// None of a head that never became a request.
+    target: Option<(Method, Uri)>,
     status: u16,
     reason: Option<Reason>,
     audit: Option<Reason>,
@@ -94,8 +94,7 @@ impl AccessLog {
             request_id: exchange.request_id.clone(),
             listener: exchange.listener,
             client: exchange.client,
-            method: exchange.method.clone(),
-            uri: exchange.uri.clone(),
+            target: Some((exchange.method.clone(), exchange.uri.clone())),
             status,
             reason: exchange.reason,
             audit: exchange.audit,
@@ -107,6 +106,40 @@ impl AccessLog {
             upstream: exchange.upstream,
             trace_id: exchange.trace.map(|trace| trace.trace_id),
         };
+        self.push(line);
+    }
+
+    /// Tells of a head that was refused before it became a request, if requests are told of.
+    pub fn record_head(
+        &self,
+        listener: &'static str,
+        client: Option<SocketAddr>,
+        request_id: HeaderValue,
+        reason: Reason,
+    ) {
+        if !self.on.load(Ordering::Relaxed) {
+            return;
+        }
+        self.push(Line {
+            at: Clock::System.now(),
+            request_id,
+            listener,
+            client,
+            target: None,
+            status: reason.status(),
+            reason: Some(reason),
+            audit: None,
+            route: None,
+            principal: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            total: Duration::ZERO,
+            upstream: None,
+            trace_id: None,
+        });
+    }
+
+    fn push(&self, line: Line) {
         let style = *self.style();
         self.sink.push(Entry::Access(line, style));
     }
@@ -133,8 +166,10 @@ impl Line {
         if let Some(client) = self.client {
             tell("client", Field::Text(&client.to_string()));
         }
-        tell("method", Field::Text(cut(self.method.as_str(), 64)));
-        tell("path", Field::Text(cut(self.uri.path(), PATH_BYTES)));
+        if let Some((method, uri)) = &self.target {
+            tell("method", Field::Text(cut(method.as_str(), 64)));
+            tell("path", Field::Text(cut(uri.path(), PATH_BYTES)));
+        }
         tell("status", Field::Number(self.status.into()));
         if let Some(reason) = self.reason {
             tell("reason", Field::Text(reason.as_str()));
@@ -154,9 +189,11 @@ impl Line {
                 tell("client_id", Field::Text(cut(client_id, 256)));
             }
         }
-        tell("bytes_in", Field::Number(self.bytes_in));
-        tell("bytes_out", Field::Number(self.bytes_out));
-        tell("total_ms", Field::Millis(self.total));
+        if self.target.is_some() {
+            tell("bytes_in", Field::Number(self.bytes_in));
+            tell("bytes_out", Field::Number(self.bytes_out));
+            tell("total_ms", Field::Millis(self.total));
+        }
         if let Some(upstream) = self.upstream {
             tell("upstream_ms", Field::Millis(upstream));
         }
@@ -249,7 +286,7 @@ pub(super) fn cut(text: &str, bytes: usize) -> &str {
 }
 
 /// RFC 3339 in UTC, with milliseconds.
-fn render_time(at: Timestamp, text: &mut String) {
+pub(super) fn render_time(at: Timestamp, text: &mut String) {
     let at =
         jiff::Timestamp::from_millisecond((at * 1e3) as i64).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let _ = write!(text, "{at:.3}");

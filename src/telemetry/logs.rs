@@ -20,8 +20,9 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, reload};
 
-use super::access::{Style, is_troublesome};
+use super::access::{Style, is_troublesome, render_time};
 use super::sink::{Entry, Sink};
+use crate::clock::Clock;
 use crate::config::model::{LogFormat, Telemetry};
 
 /// Sets the filter of this process's log, once that is started.
@@ -56,10 +57,11 @@ pub fn start(settings: &Telemetry) -> Result<(), String> {
     let lines = Lines {
         json: Format::default()
             .json()
+            .without_time()
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false),
-        text: Format::default(),
+        text: Format::default().without_time(),
     };
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(on_terminal)
@@ -117,10 +119,10 @@ fn may_be_told(event: &Metadata<'_>) -> bool {
     ours || *event.level() <= Level::WARN
 }
 
-/// A line for an event, as is asked for at its time.
+/// A line for an event, as is asked for at its time. It begins with when that was, told as the access log tells it.
 struct Lines {
-    json: Format<Json>,
-    text: Format<Full>,
+    json: Format<Json, ()>,
+    text: Format<Full, ()>,
 }
 
 impl<S, N> FormatEvent<S, N> for Lines
@@ -131,13 +133,21 @@ where
     fn format_event(
         &self,
         context: &FmtContext<'_, S, N>,
-        writer: Writer<'_>,
+        mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        match AS_JSON.load(Ordering::Relaxed) {
-            true => self.json.format_event(context, writer, event),
-            false => self.text.format_event(context, writer, event),
+        let mut time = String::new();
+        render_time(Clock::System.now(), &mut time);
+        if !AS_JSON.load(Ordering::Relaxed) {
+            write!(writer, "{time} ")?;
+            return self.text.format_event(context, writer, event);
         }
+        let mut object = String::new();
+        self.json
+            .format_event(context, Writer::new(&mut object), event)?;
+        // An event has a level at least, so what follows the brace is a field.
+        let fields = object.strip_prefix('{').ok_or(fmt::Error)?;
+        write!(writer, "{{\"time\":\"{time}\",{fields}")
     }
 }
 

@@ -333,6 +333,23 @@ fn the_access_log_can_leave_out_who_it_was() {
 }
 
 #[test]
+fn both_logs_tell_the_time_alike() {
+    let is_time =
+        |text: &str| text.len() == 24 && text.ends_with('Z') && text.as_bytes()[10] == b'T';
+    let rig = Rig::standard();
+    rig.forwards(&get("/public").header("X-Request-Id", "log-1"));
+    rig.gate.record("log-1");
+    let log = rig.gate.program.log();
+    for line in log.lines() {
+        assert!(line.starts_with("{\"time\":\""), "{line}");
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(line["time"].as_str().is_some_and(is_time), "{line}");
+        assert_eq!(line["timestamp"], Value::Null, "{line}");
+    }
+    assert!(log.contains("\"message\"") && log.contains("\"log\":\"access\""));
+}
+
+#[test]
 fn q12_a_request_is_one_line_of_log_whatever_it_holds() {
     let rig = Rig::standard();
     for (number, target) in [

@@ -126,3 +126,44 @@ fn what_goes_wrong_is_told_and_nothing_is_printed() {
         assert!(!log.contains("for-demo-only"), "{log}");
     }
 }
+
+#[test]
+fn on_a_terminal_whoever_waits_sees_that_something_is_under_way() {
+    let pool = Pool::start();
+    let config = pool.scratch.path().join("portcullis.toml");
+    let arguments = format!("token reader --config {}", config.display());
+    let seen = on_a_terminal(&arguments, &[("WHO", "alice")]);
+    let (told, token) = seen
+        .split_once("…\r\u{1b}[K")
+        .unwrap_or_else(|| panic!("{seen:?}"));
+    assert_eq!(told, "fetching a token with credential reader");
+    assert_eq!(token.trim().split('.').count(), 3, "{token}");
+}
+
+#[test]
+fn on_a_terminal_faults_have_colours_unless_nobody_wants_them() {
+    let scratch = Scratch::new();
+    let path = scratch.write("portcullis.toml", "[pools]\n");
+    let arguments = format!("check --config {}", path.display());
+    let (coloured, plain) = (
+        on_a_terminal(&arguments, &[]),
+        on_a_terminal(&arguments, &[("NO_COLOR", "1")]),
+    );
+    for (seen, colours) in [(coloured, true), (plain, false)] {
+        assert!(seen.contains("no pool is configured"), "{seen}");
+        assert_eq!(seen.contains("\u{1b}["), colours, "{seen:?}");
+    }
+}
+
+/// What the program shows on a terminal of its own, which util-linux's `script` gives it.
+fn on_a_terminal(arguments: &str, env: &[(&str, &str)]) -> String {
+    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_portcullis"));
+    let Output { stdout, .. } = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env_remove("NO_COLOR")
+        .envs(env.iter().copied())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("script can be started");
+    String::from_utf8_lossy(&stdout).into_owned()
+}

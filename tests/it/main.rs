@@ -17,6 +17,7 @@ mod fuzz;
 mod headers;
 mod keys;
 mod paths;
+mod reasons;
 mod reload;
 mod rules;
 mod status;

@@ -41,18 +41,26 @@ token_use = "id"
 client_ids = ["app"]
 claims = { "custom:tenant" = "{tenant}" }
 all_groups = ["staff", "writers"]
+any_group = ["accounting", "administration", "customer-care", "human-resources", "marketing", "operations"]
 max_age = "15m"
 upstream = "reports"
 "#,
     );
     assert_snapshot!(render(&config), @r#"
-    ROUTE                  ACCESS         REQUIRES                                                                                                                       UPSTREAM  MODE
-    /health                public         -                                                                                                                              upstream  enforce
-    GET /orders/{id}       authenticated  scope orders/read                                                                                                              upstream  audit
-    GET /reports           authenticated  (scope reports/read or group staff and plan = "pro" | 7)                                                                       upstream  audit
-    /me                    authenticated  -                                                                                                                              upstream  audit
-    /maybe                 optional       -                                                                                                                              upstream  audit
-    PUT /tenants/{tenant}  authenticated  pool main and ID token and client app and groups staff + writers and custom:tenant = {tenant} and signed in at most 900 s ago  reports   audit
+    ROUTE                  ACCESS         REQUIRES                                                  UPSTREAM  MODE
+    /health                public         -                                                         upstream  enforce
+    GET /orders/{id}       authenticated  scope orders/read                                         upstream  audit
+    GET /reports           authenticated  (scope reports/read or group staff and plan = "pro" | 7)  upstream  audit
+    /me                    authenticated  -                                                         upstream  audit
+    /maybe                 optional       -                                                         upstream  audit
+    PUT /tenants/{tenant}  authenticated  pool main                                                 reports   audit
+                                          and ID token
+                                          and client app
+                                          and group accounting | administration | customer-care |
+                                              human-resources | marketing | operations
+                                          and groups staff + writers
+                                          and custom:tenant = {tenant}
+                                          and signed in at most 900 s ago
     "#);
     assert_eq!(summary(&config), "good: 6 routes, 1 pool, no tests");
 }

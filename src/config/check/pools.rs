@@ -173,6 +173,7 @@ impl Identity {
                     .with_related(id.key_span.clone(), "the issuer follows from this")
                     .with_help("further `iss` values of one pool go to `extra_issuers`"),
                 );
+                Identity::issuer(issuer); // for its own faults
                 Identity::cognito(id)
             }
             (None, None) => {

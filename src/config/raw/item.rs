@@ -236,7 +236,7 @@ impl<'a> Item<'a> {
             Value::List(nodes) if nodes.is_empty() => self.refuse_with_help(
                 format!("`{}` is an empty list", self.key),
                 format!("expected {expected}, not empty"),
-                "a list that asks for nothing is never meant; leave the key out",
+                "a list that asks for nothing is never meant: fill it, or leave the key out",
             ),
             _ => self.each(expected, read),
         }

@@ -599,7 +599,7 @@ log_level = "inof"
     5 | sources = []
       |           ^^ expected a list of places such as { header = "Authorization" }, not empty
       |
-      = help: a list that asks for nothing is never meant; leave the key out
+      = help: a list that asks for nothing is never meant: fill it, or leave the key out
 
     error: `allow_origins` has "*" and more
      --> portcullis.toml:7:17

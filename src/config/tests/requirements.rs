@@ -47,7 +47,7 @@ fn q19_an_empty_requirement_is_a_fault_wherever_it_stands() {
     7 | "/c" = { any_scope = [] }
       |                      ^^ expected a list of scopes, not empty
       |
-      = help: a list that asks for nothing is never meant; leave the key out
+      = help: a list that asks for nothing is never meant: fill it, or leave the key out
 
     error: `all_scopes` is a string
      --> portcullis.toml:8:23
@@ -83,7 +83,7 @@ fn q19_an_empty_requirement_is_a_fault_wherever_it_stands() {
     12 | "/h" = { claims = { plan = [] } }
        |                            ^^ expected a list of values, not empty
        |
-       = help: a list that asks for nothing is never meant; leave the key out
+       = help: a list that asks for nothing is never meant: fill it, or leave the key out
 
     error: `any_of` is an empty list
       --> portcullis.toml:13:19
@@ -91,7 +91,7 @@ fn q19_an_empty_requirement_is_a_fault_wherever_it_stands() {
     13 | "/i" = { any_of = [] }
        |                   ^^ expected a list of rules, not empty
        |
-       = help: a list that asks for nothing is never meant; leave the key out
+       = help: a list that asks for nothing is never meant: fill it, or leave the key out
 
     error: a rule of `any_of` asks for nothing
       --> portcullis.toml:14:20
@@ -111,7 +111,7 @@ fn q19_an_empty_requirement_is_a_fault_wherever_it_stands() {
     16 | "/l" = { acr = [] }
        |                ^^ expected a list of strings, not empty
        |
-       = help: a list that asks for nothing is never meant; leave the key out
+       = help: a list that asks for nothing is never meant: fill it, or leave the key out
 
     error: `max_age` is no time at all
       --> portcullis.toml:17:20
@@ -125,7 +125,7 @@ fn q19_an_empty_requirement_is_a_fault_wherever_it_stands() {
     18 | "/n" = { pools = [] }
        |                  ^^ expected a list of pool names, not empty
        |
-       = help: a list that asks for nothing is never meant; leave the key out
+       = help: a list that asks for nothing is never meant: fill it, or leave the key out
 
     error: `client_ids` is an empty list
       --> portcullis.toml:19:23
@@ -133,7 +133,7 @@ fn q19_an_empty_requirement_is_a_fault_wherever_it_stands() {
     19 | "/o" = { client_ids = [] }
        |                       ^^ expected a list of client ids, not empty
        |
-       = help: a list that asks for nothing is never meant; leave the key out
+       = help: a list that asks for nothing is never meant: fill it, or leave the key out
 
     portcullis.toml: 15 faults
     "#);
@@ -641,7 +641,7 @@ X-G = ""
     16 | X-A = []
        |       ^^ expected a list of claims and templates, not empty
        |
-       = help: a list that asks for nothing is never meant; leave the key out
+       = help: a list that asks for nothing is never meant: fill it, or leave the key out
 
     error: unknown key `lists` in `X-B`
       --> portcullis.toml:17:24

@@ -147,7 +147,7 @@ audiences = [""]
     5 | client_ids = []
       |              ^^ expected a list of client ids, or "any", not empty
       |
-      = help: a list that asks for nothing is never meant; leave the key out
+      = help: a list that asks for nothing is never meant: fill it, or leave the key out
 
     error: `issuer` is plain http
      --> portcullis.toml:7:10
