@@ -45,9 +45,10 @@ impl Program {
         })
     }
 
-    /// The gate.
+    /// The gate: the one that was built with this, or `$PORTCULLIS_BIN`.
     pub fn gate(configuration: &Path) -> (Program, SocketAddr) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let built = env!("CARGO_BIN_EXE_portcullis").into();
+        let mut command = Command::new(std::env::var_os("PORTCULLIS_BIN").unwrap_or(built));
         command
             .arg("run")
             .arg("--config")
