@@ -160,6 +160,11 @@ fn observe(telemetry: &Telemetry, snapshot: &Snapshot) {
         let refreshes = (facts.refreshes_ok, facts.refreshes_failed);
         metrics.observe_keys(ring.name(), refreshes, facts.kids.len(), facts.last_success);
     }
+    for credential in snapshot.credentials.iter() {
+        let facts = credential.facts();
+        let fetches = (facts.fetches_ok, facts.fetches_failed);
+        metrics.observe_credential(&facts.name, fetches, facts.expires);
+    }
     metrics.observe_cache(snapshot.cache.counts(), snapshot.cache.len());
     metrics.observe_log(logs::lost());
     metrics.observe_spans(telemetry.traces.counts());

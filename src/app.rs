@@ -6,6 +6,7 @@
 
 mod sockets;
 mod telling;
+mod workers;
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,22 +20,18 @@ use tokio::sync::{Notify, watch};
 
 use crate::admin::{self, Admin, Kind};
 use crate::clock::Clock;
-use crate::config::model::{Limits, Server};
-use crate::drain::{Drain, Phase, Signals, Watch};
+use crate::config::model::{Config, Server};
+use crate::drain::{Drain, Phase, Signals};
 use crate::export::Exporter;
-use crate::gate::{self, Gate};
 use crate::net::conn;
-use crate::net::listen::{Accepted, Acceptor, Bound};
-use crate::net::room::Room;
-use crate::net::wire::{FinalAnswer, WireLimits};
+use crate::net::listen::Acceptor;
+use crate::net::wire::FinalAnswer;
 use crate::ready::Readiness;
-use crate::reload::{Loaded, Origin, Reach, Reloader, Status};
+use crate::reload::{Loaded, Origin, Reach, Reading, Reloader, Status};
 use crate::snapshot::{BuildFault, Live, Snapshot};
 use crate::telemetry::Telemetry;
 use sockets::Sockets;
-
-/// How often a worker looks for connections to upstreams that have been idle for too long.
-const SWEEP: Duration = Duration::from_secs(1);
+use workers::wire_limits;
 
 /// Why the process could not start.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +58,8 @@ pub struct Running {
     pub gate_address: Option<SocketAddr>,
     /// Where admin listens.
     pub admin: SocketAddr,
+    /// Where the courier listens, by name, for people.
+    pub outbound: Vec<(&'static str, String)>,
     /// What it tells of its work.
     pub telemetry: Arc<Telemetry>,
     stop: Arc<Notify>,
@@ -68,6 +67,13 @@ pub struct Running {
 }
 
 impl Running {
+    fn announce(&self, workers: usize) {
+        for (name, address) in &self.outbound {
+            tracing::info!(outbound = name, address, "taking calls out");
+        }
+        tracing::info!(gate = self.gate, admin = %self.admin, workers, "listening");
+    }
+
     /// Asks it to go away as SIGTERM does.
     pub fn stop(&self) {
         self.stop.notify_one();
@@ -95,9 +101,9 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
     let (clock, server) = (Clock::System, config.server.clone());
     let workers = workers(&server);
     let (telemetry, exporter) = telling::begin(&config, &clock)?;
-    let mut snapshot = Snapshot::build(config, workers, &clock, &|path| reading.read(path))?;
-    let sockets = Sockets::bind(&server)?;
     let control = Builder::new_current_thread().enable_all().build()?;
+    let mut snapshot = build(&control, config, workers, &clock, &reading)?;
+    let sockets = Sockets::bind(&snapshot.config)?;
     let readiness = Arc::new(Readiness::new());
     let hangups = {
         let _entered = control.enter();
@@ -107,7 +113,7 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
         signal(SignalKind::hangup())?
     };
     let shared = Arc::new(Reach {
-        rooms: [(); 3].map(|()| Room::new(snapshot.config.limits.connections)),
+        rooms: sockets.rooms(snapshot.config.limits.connections),
         status: Arc::new(Status::new(&snapshot.config, clock.now())),
         live: Arc::new(Live::new(snapshot)),
         telemetry: telemetry.clone(),
@@ -116,13 +122,14 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
         workers,
     });
     let (drain, (halt, halted)) = (Drain::default(), watch::channel(false));
-    let threads = start_workers(&shared, &sockets.gate, &drain, &halted)?;
+    let threads = workers::start(&shared, &sockets, &drain, &halted)?;
     let listeners = sockets.operators(&control, &shared.rooms)?;
     let admin = (telling::desk(&shared, sockets.named()), listeners);
     let running = Running {
         telemetry,
         gate: sockets.gate.address(),
         gate_address: sockets.gate.tcp_address(),
+        outbound: sockets.outbound(),
         admin: sockets.admin.tcp_address().unwrap_or(server.admin),
         stop: Arc::new(Notify::new()),
         control: None,
@@ -137,147 +144,34 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
         // A name that is being looked up sits in a thread of its own, and must not be waited for.
         control.shutdown_timeout(Duration::ZERO);
         halt.send_replace(true);
-        for thread in threads {
-            let _ = thread.join();
-        }
+        threads.into_iter().for_each(|thread| drop(thread.join()));
         shared.telemetry.access.flush();
     };
     let builder = std::thread::Builder::new().name("control".to_owned());
     let control = builder.spawn(work)?;
-    tracing::info!(gate = running.gate, admin = %running.admin, workers, "listening");
+    running.announce(workers);
     Ok(Running {
         control: Some(control),
         ..running
     })
 }
 
+/// The snapshot to begin with. Credentials are kept fresh on the control thread.
+fn build(
+    control: &Runtime,
+    config: Config,
+    workers: usize,
+    clock: &Clock,
+    reading: &Reading,
+) -> Result<Snapshot, BuildFault> {
+    let _entered = control.enter();
+    Snapshot::build(config, workers, clock, &|path| reading.read(path))
+}
+
 fn workers(server: &Server) -> usize {
     match server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
-    }
-}
-
-/// Starts the threads that serve the gate.
-fn start_workers(
-    shared: &Arc<Reach>,
-    gate: &Bound,
-    drain: &Drain,
-    halted: &watch::Receiver<bool>,
-) -> io::Result<Vec<JoinHandle<()>>> {
-    let start = |worker| {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let acceptor = {
-            let _entered = runtime.enter();
-            gate.acceptor(shared.rooms[0].places())?
-        };
-        let (shared, watch, halted) = (shared.clone(), drain.watch(), halted.clone());
-        let work = move || run_worker(&runtime, worker, shared, acceptor, watch, halted);
-        std::thread::Builder::new()
-            .name(format!("worker-{worker}"))
-            .spawn(work)
-    };
-    (0..shared.workers).map(start).collect()
-}
-
-/// One worker: accepts and serves until the process halts.
-fn run_worker(
-    runtime: &Runtime,
-    worker: usize,
-    shared: Arc<Reach>,
-    acceptor: Acceptor,
-    watch: Watch,
-    mut halted: watch::Receiver<bool>,
-) {
-    let gate = Arc::new(Gate {
-        live: shared.live.clone(),
-        telemetry: shared.telemetry.clone(),
-        clock: shared.clock.clone(),
-        worker,
-    });
-    runtime.block_on(async move {
-        // Spawned, for what `block_on` itself polls is woken by a dearer path than tasks are.
-        tokio::spawn(accept(gate, shared.clone(), acceptor, watch));
-        let live = shared.live.clone();
-        tokio::spawn(async move {
-            let mut tick = tokio::time::interval(SWEEP);
-            loop {
-                tick.tick().await;
-                live.load()
-                    .upstreams
-                    .iter()
-                    .for_each(|upstream| upstream.sweep(worker));
-            }
-        });
-        let _ = halted.wait_for(|halted| *halted).await;
-    });
-}
-
-/// The gate's accept loop on one worker.
-async fn accept(gate: Arc<Gate>, shared: Arc<Reach>, acceptor: Acceptor, watch: Watch) {
-    let mut closed = watch.clone();
-    let serve = |accepted: Accepted| {
-        let (gate, watch) = (gate.clone(), watch.clone());
-        let (telemetry, client) = (shared.telemetry.clone(), accepted.client);
-        let answer: FinalAnswer =
-            Arc::new(move |reason| gate::final_answer(&telemetry, client, reason));
-        let snapshot = gate.live.load();
-        let limits = wire_limits(&snapshot.config.limits);
-        let security = (snapshot.certificates.as_ref()).map(|certificates| certificates.config());
-        let open = Open::count(&shared.telemetry, gate::LISTENER);
-        tokio::spawn(async move {
-            let (_open, _room) = (open, accepted.room);
-            let line = Arc::new(gate::Line::default());
-            let serving = line.clone();
-            let service = move |arrival| {
-                let (gate, line) = (gate.clone(), serving.clone());
-                async move { gate::serve(&gate, &line, arrival).await }
-            };
-            let (socket, client, drain) = (accepted.socket, accepted.client, watch.clone());
-            conn::serve_any(socket, client, security, limits, answer, watch, service).await;
-            line.tunnel(drain).await;
-        });
-    };
-    loop {
-        tokio::select! {
-            accepted = acceptor.accept() => serve(accepted),
-            () = closed.reached(Phase::Closed) => break,
-        }
-    }
-    // Whom the kernel has already told that they are connected.
-    acceptor.last().into_iter().for_each(serve);
-}
-
-fn wire_limits(limits: &Limits) -> WireLimits {
-    WireLimits {
-        header_bytes: limits.header_bytes,
-        header_timeout: limits.header_timeout,
-        idle_timeout: limits.idle_timeout,
-        stall_timeout: limits.body_timeout,
-    }
-}
-
-/// A connection that counts as open until this is dropped.
-struct Open(Arc<Telemetry>, &'static str);
-
-impl Open {
-    fn count(telemetry: &Arc<Telemetry>, listener: &'static str) -> Open {
-        telemetry
-            .metrics
-            .connections
-            .with_label_values(&[listener])
-            .inc();
-        Open(telemetry.clone(), listener)
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0
-            .metrics
-            .connections
-            .with_label_values(&[self.1])
-            .dec();
     }
 }
 

@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod explain;
 mod extras;
+mod inject;
 mod learn;
 mod ready;
 mod run;
@@ -55,6 +56,8 @@ enum Command {
     Ready(Source),
     /// Lets everything through for a while, and drafts routes from what it saw
     Learn(learn::Arguments),
+    /// Adds the sidecar to Kubernetes manifests: reads FILE or stdin, writes stdout
+    Inject(inject::Arguments),
     /// Shows everything on one machine with no AWS account: a pool, a legacy service, the sidecar between them
     Demo(demo::Arguments),
     /// Prints a completion script for a shell
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Learn(arguments) => learn::learn(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Ready(source) => ready::ready(&source),
+        Command::Inject(arguments) => inject::inject(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Completions(arguments) => extras::completions(&arguments),
         Command::Man => extras::man(),

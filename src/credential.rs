@@ -15,6 +15,7 @@ mod life;
 mod oauth;
 mod refresh;
 mod session;
+pub mod sign_in;
 pub(crate) mod srp;
 mod state;
 mod supply;
@@ -40,6 +41,7 @@ pub use supply::{Supply, SupplyFacts};
 pub use token::{AwsKeys, claims};
 
 /// The credentials of one configuration, in its order.
+#[derive(Default)]
 pub struct Credentials(Vec<Arc<Credential>>);
 
 /// Gives the fetcher for some settings.

@@ -4,10 +4,13 @@
 //! nothing takes away what the sidecar itself says.
 
 pub mod browser;
+pub mod cookies;
 pub(crate) mod fold;
 pub mod forwarded;
 pub mod hop;
 pub mod problem;
 mod random;
+pub mod sigv4;
 pub mod trace;
+pub mod via;
 pub mod websocket;

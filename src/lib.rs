@@ -1,6 +1,6 @@
 //! Portcullis: a sidecar that gives Amazon Cognito authentication to a service nobody can change.
 //!
-//! Everything hangs on one straight line, which reads from top to bottom in [`gate::serve`]:
+//! Everything hangs on two straight lines, which read from top to bottom in [`gate::serve`] and [`courier::serve`]:
 //!
 //! ```text
 //! net::listen → net::conn → gate::serve
@@ -11,6 +11,13 @@
 //!     Permit   → http::hop, identity::strip → http::forwarded → identity::apply
 //!   upstream::send(&permit, request).await           the only await on the hot path
 //!   answer ← http::hop::strip; its body carries the record of the exchange
+//!
+//! net::listen → net::conn → courier::serve
+//!   snapshot    = live.load()
+//!   destination = choose(…)                          a configured one, or 403; nothing is connected to before
+//!   lease       = destination.lease()                a token in hand at once, else shared by all who wait
+//!   outgoing    = destination.authorize(lease, …)    it can go to this destination alone
+//!   outgoing.send().await → 401? a new token, once more if the body can be had again
 //! ```
 //!
 //! Modules stand in layers, and a file imports only from its own layer or a lower one; a test reads `src` and holds this.
@@ -27,6 +34,7 @@ pub mod secret;
 pub mod http;
 pub mod identity;
 pub mod policy;
+pub mod session;
 pub mod token;
 
 // Configuration, and what is told of the work.
@@ -38,7 +46,9 @@ pub mod credential;
 pub mod drain;
 pub mod export;
 pub mod fetch;
+pub mod front;
 pub mod net;
+pub mod outbound;
 pub mod pool;
 pub mod ready;
 pub mod upstream;
@@ -48,6 +58,7 @@ pub mod snapshot;
 
 // The fronts; none imports another.
 pub mod admin;
+pub mod courier;
 pub mod gate;
 
 // The demo: a pool and a legacy service, for loopback alone.

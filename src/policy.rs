@@ -9,5 +9,6 @@ pub mod path;
 pub mod permit;
 pub mod route;
 pub mod rule;
+pub mod session;
 
 pub use permit::{Admission, Permit, admit};

@@ -47,10 +47,30 @@ pub struct Reach {
     pub clock: Clock,
     /// Workers that were started.
     pub workers: usize,
-    /// The listeners' room: the gate's, and those of admin and probes.
-    pub rooms: [Room; 3],
+    /// The listeners' room.
+    pub rooms: Rooms,
     /// What is known of all this.
     pub status: Arc<Status>,
+}
+
+/// How many connections each listener may have.
+pub struct Rooms {
+    /// The gate's.
+    pub gate: Room,
+    /// Admin's.
+    pub admin: Room,
+    /// That of probes.
+    pub probes: Room,
+    /// Those of the courier, in the order of the configuration that the process was started with.
+    pub outbound: Vec<Room>,
+}
+
+impl Rooms {
+    fn iter(&self) -> impl Iterator<Item = &Room> {
+        [&self.gate, &self.admin, &self.probes]
+            .into_iter()
+            .chain(&self.outbound)
+    }
 }
 
 /// Watches over the configuration of a process.
@@ -160,7 +180,7 @@ impl Reloader {
         self.reread_keys(&snapshot, reading, before);
         let config = snapshot.config.clone();
         restyle(&config, &reach.telemetry);
-        for room in &reach.rooms {
+        for room in reach.rooms.iter() {
             tokio::spawn(room.resize(config.limits.connections));
         }
         let old = reach.live.swap(snapshot);
@@ -168,6 +188,15 @@ impl Reloader {
             let name = ring.name();
             if !config.pools.iter().any(|pool| &*pool.trust.name == name) {
                 reach.telemetry.metrics.forget_pool(name);
+            }
+        }
+        for credential in old.credentials.iter().map(|credential| credential.name()) {
+            if !config
+                .credentials
+                .iter()
+                .any(|known| *known.name == *credential)
+            {
+                reach.telemetry.metrics.forget_credential(credential);
             }
         }
         let restart = status::restart_only(&self.started, &config);

@@ -12,14 +12,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
 
 use crate::clock::Clock;
 use crate::config::compile;
-use crate::config::model::{Config, JwksSource};
-use crate::fetch::Fetcher;
+use crate::config::model::{self, Config, JwksSource};
+use crate::credential::Credentials;
+use crate::credential::sign_in::SignIn;
+use crate::fetch::{FetchFault, Fetcher};
 use crate::identity::Reserved;
 use crate::net::client_tls::TlsFault;
 use crate::net::tls::{CertificateFault, Certificates};
+use crate::outbound::{Destination, Outbound, OutboundFault};
 use crate::policy::permit::Policy;
 use crate::pool::keyring::{KeyRing, KeyRings};
 use crate::pool::refresh::PoolTask;
@@ -44,6 +48,12 @@ pub struct Snapshot {
     pub certificates: Option<Arc<Certificates>>,
     /// The upstreams, by the configuration's index.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// How the courier gets tokens.
+    pub credentials: Credentials,
+    /// The courier's listeners, in the configuration's order.
+    pub outbound: Vec<Outbound>,
+    /// Where browsers sign in, where they do.
+    pub sign_in: Option<Arc<SignIn>>,
     refreshing: Vec<Refreshing>,
 }
 
@@ -95,9 +105,15 @@ pub enum BuildFault {
     /// Its log level is none.
     #[error("{0}")]
     Telemetry(String),
-    /// It asks for outbound listeners: calls that should leave with a token must not be believed to.
-    #[error("[outbound] is not available in this version: nothing would listen there")]
-    Outbound,
+    /// A credential's fetches can't be set up.
+    #[error("[credentials]: {0}")]
+    Credentials(String),
+    /// An outbound listener can't be had.
+    #[error(transparent)]
+    Outbound(#[from] OutboundFault),
+    /// Signing in can't be set up.
+    #[error("[login]: {0}")]
+    SignIn(FetchFault),
 }
 
 impl Snapshot {
@@ -130,13 +146,12 @@ impl Snapshot {
         clock: &Clock,
         read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Result<Snapshot, BuildFault> {
-        if !config.outbound.is_empty() {
-            return Err(BuildFault::Outbound);
-        }
         logs::filter(&config.telemetry).map_err(BuildFault::Telemetry)?;
         let policy = compile::policy(&config).map_err(|_| BuildFault::Routes)?;
         let (rings, refreshing) = keys(&config, old, clock, read)?;
         let certificates = certificates(&config, old, clock, read)?;
+        let credentials = credentials(&config, old, clock)?;
+        let outbound = outbound(&config, old, &credentials, workers)?;
         let plans = config.routes.iter().chain(&policy.unrouted);
         let plans = plans.map(|route| &*route.headers);
         Ok(Snapshot {
@@ -146,9 +161,26 @@ impl Snapshot {
             keys: KeyRings::new(rings, clock.clone()),
             cache: cache(&config, old),
             upstreams: upstreams(&config, old, workers)?,
+            credentials,
+            outbound,
+            sign_in: sign_in(&config, old)?,
             config: Arc::new(config),
             refreshing,
         })
+    }
+
+    /// The courier's listener of this name.
+    pub fn outbound(&self, name: &str) -> Option<&Outbound> {
+        self.outbound
+            .iter()
+            .find(|outbound| outbound.name() == name)
+    }
+
+    /// Closes connections of this worker, to upstreams and destinations, that have been idle for too long.
+    pub fn sweep(&self, worker: usize) {
+        let destinations = self.outbound.iter().flat_map(Outbound::upstreams);
+        let all = self.upstreams.iter().chain(destinations);
+        all.for_each(|upstream| upstream.sweep(worker));
     }
 
     /// Starts refreshing the keys of every pool that is new, on the current runtime; to be done before requests come. With
@@ -243,6 +275,20 @@ fn cache(config: &Config, old: Option<&Snapshot>) -> Arc<TokenCache> {
     })
 }
 
+/// Where browsers sign in; the very same as before where nothing but the pools has changed.
+fn sign_in(config: &Config, old: Option<&Snapshot>) -> Result<Option<Arc<SignIn>>, BuildFault> {
+    let Some(login) = &config.login else {
+        return Ok(None);
+    };
+    let known = old.and_then(|old| old.sign_in.as_ref());
+    match known {
+        Some(known) if known.settings() == login => Ok(Some(known.clone())),
+        _ => SignIn::new(login, known.map(|known| &**known))
+            .map(|made| Some(Arc::new(made)))
+            .map_err(BuildFault::SignIn),
+    }
+}
+
 fn upstreams(
     config: &Config,
     old: Option<&Snapshot>,
@@ -261,4 +307,41 @@ fn upstreams(
         }
     });
     upstreams.collect()
+}
+
+/// The credentials, with the tokens in hand of those that stay as they were. Their tasks run on the current runtime.
+fn credentials(
+    config: &Config,
+    old: Option<&Snapshot>,
+    clock: &Clock,
+) -> Result<Credentials, BuildFault> {
+    let unusable = |fault: &dyn std::fmt::Display| BuildFault::Credentials(fault.to_string());
+    if config.credentials.is_empty() {
+        return Ok(Credentials::default());
+    }
+    let runtime = Handle::try_current().map_err(|fault| unusable(&fault))?;
+    let old = old.map(|old| &old.credentials);
+    Credentials::new(&config.credentials, clock, &runtime, old).map_err(|fault| unusable(&fault))
+}
+
+/// The courier's listeners, with the connections of destinations that stay as they were.
+fn outbound(
+    config: &Config,
+    old: Option<&Snapshot>,
+    credentials: &Credentials,
+    workers: usize,
+) -> Result<Vec<Outbound>, BuildFault> {
+    let known = |settings: &model::Upstream| {
+        let before = old.map_or(&[][..], |old| &old.outbound);
+        let destinations = before.iter().flat_map(Outbound::destinations);
+        let mut connections = destinations.map(Destination::connections);
+        connections
+            .find(|upstream| **upstream.settings() == *settings)
+            .cloned()
+    };
+    let made = config
+        .outbound
+        .iter()
+        .map(|settings| Outbound::new(settings, credentials, workers, &known));
+    Ok(made.collect::<Result<_, _>>()?)
 }

@@ -29,6 +29,9 @@ use crate::clock::Timestamp;
 use crate::config::model::Telemetry as Settings;
 use crate::policy::learn::Lessons;
 
+/// The gate's label, as a listener.
+pub const GATE: &str = "gate";
+
 /// Where everything is told.
 pub struct Telemetry {
     /// Counters and gauges.

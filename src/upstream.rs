@@ -11,7 +11,9 @@ mod pins;
 mod pool;
 
 use std::error::Error as _;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -41,6 +43,8 @@ pub struct Upstream {
     host: HeaderValue,
     basic_auth: Option<HeaderValue>,
     pool: Arc<Pool>,
+    /// Whether TLS has last agreed on HTTP/1.1, where either may be spoken.
+    agreed_on_http1: AtomicBool,
 }
 
 /// The evidence that a request may be sent. Implemented by what only a decision can make, and by nothing else.
@@ -122,7 +126,40 @@ impl Upstream {
             host,
             basic_auth,
             pool,
+            agreed_on_http1: AtomicBool::new(false),
         })
+    }
+
+    /// The same, but only addresses that `admits` says yes to are connected to, and HTTP/2 is spoken where TLS has it offered.
+    pub fn guarded(self, admits: fn(IpAddr) -> bool) -> Upstream {
+        let dialer = self.dialer.admitting(admits);
+        let dialer = match self.settings.address {
+            Address::Tcp { tls: true, .. } => dialer.speaking(Protocol::Either),
+            _ => dialer,
+        };
+        Upstream { dialer, ..self }
+    }
+
+    /// Another one for the same place, with connections of its own over HTTP/1.1: a WebSocket needs one.
+    pub fn over_http1(&self, workers: usize) -> Upstream {
+        let settings = &self.settings;
+        Upstream {
+            dialer: self.dialer.speaking(Protocol::Http1),
+            settings: settings.clone(),
+            host: self.host.clone(),
+            basic_auth: self.basic_auth.clone(),
+            pool: Arc::new(Pool::new(
+                workers,
+                settings.keepalive,
+                settings.max_connections,
+            )),
+            agreed_on_http1: AtomicBool::new(true),
+        }
+    }
+
+    /// What is spoken with it.
+    pub fn protocol(&self) -> Protocol {
+        self.dialer.protocol()
     }
 
     /// What it was configured with.
@@ -161,9 +198,28 @@ impl Upstream {
         if let Some(basic_auth) = &self.basic_auth {
             headers.insert(header::AUTHORIZATION, basic_auth.clone());
         }
-        if self.dialer.protocol() == Protocol::Http2 {
-            self.address(request);
+    }
+
+    /// Puts a request as the connection it goes over wants it.
+    fn fit(&self, request: &mut Request<RequestBody>, via: &Via) {
+        match (via, request.version()) {
+            (Via::Http1(_), Version::HTTP_2) => self.readdress(request),
+            (Via::Http1(_), _) if self.dialer.protocol() == Protocol::Either => {
+                request.headers_mut().remove(header::TE); // trailers were asked for in case it is HTTP/2
+            }
+            (Via::Http2(_), version) if version != Version::HTTP_2 => self.address(request),
+            _ => {}
         }
+    }
+
+    /// Back to HTTP/1.1, after a connection that spoke HTTP/2 did not take the request.
+    fn readdress(&self, request: &mut Request<RequestBody>) {
+        let target = request.uri().path_and_query().cloned();
+        *request.uri_mut() = Uri::from(target.unwrap_or(PathAndQuery::from_static("/")));
+        *request.version_mut() = Version::HTTP_11;
+        let headers = request.headers_mut();
+        headers.remove(header::TE);
+        headers.insert(header::HOST, self.host.clone());
     }
 
     /// HTTP/2 has `:authority` in place of `Host` (RFC 9113 §8.3.1); one of the two is sent, so that they can't differ.
@@ -217,6 +273,7 @@ pub async fn send(
     let mut fresh = false;
     loop {
         let mut connection = upstream.connection(caller, fresh).await?;
+        upstream.fit(&mut request, &connection.via);
         let again = connection.reused.then(|| copy(&request)).flatten();
         match exchange(&mut connection, request, limit).await {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !switches => {

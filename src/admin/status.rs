@@ -9,25 +9,13 @@ use serde_json::{Value, json};
 use super::Admin;
 use crate::clock::Timestamp;
 use crate::config::model::Purpose;
+use crate::credential::Facts;
 use crate::policy::route::{Access, Mode};
 use crate::reason::Reason;
 use crate::snapshot::Snapshot;
 use crate::telemetry::metrics::{NO_ROUTE, RouteCounts};
 use crate::telemetry::rates::{STEP, Step};
 use crate::telemetry::{logs, recent};
-
-/// What can be told of a credential.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct CredentialFacts {
-    /// Its name in the configuration.
-    pub(super) name: String,
-    /// How it gets tokens.
-    pub(super) grant: &'static str,
-    /// When its present token expires, if it has one.
-    pub(super) expiry: Option<Timestamp>,
-    /// Why the last fetch brought nothing; `None` when it brought a token.
-    pub(super) last_fault: Option<String>,
-}
 
 /// The whole status.
 pub(super) fn status(admin: &Admin, snapshot: &Snapshot) -> Value {
@@ -47,7 +35,7 @@ pub(super) fn status(admin: &Admin, snapshot: &Snapshot) -> Value {
         "configuration": configuration(admin, snapshot),
         "listeners": admin.listeners.iter().map(|(name, address)| json!({ "name": name, "address": address })).collect::<Value>(),
         "pools": pools(snapshot, now),
-        "credentials": credentials(snapshot).iter().map(credential).collect::<Value>(),
+        "credentials": snapshot.credentials.iter().map(|one| credential(&one.facts())).collect::<Value>(),
         "routes": routes(snapshot, &counts),
         "counters": counters(admin, snapshot),
         "rates": rates(&steps),
@@ -99,17 +87,27 @@ fn pools(snapshot: &Snapshot, now: Timestamp) -> Value {
         .collect()
 }
 
-/// What is known of the courier's credentials: none are configured in this version.
-fn credentials(_snapshot: &Snapshot) -> Vec<CredentialFacts> {
-    Vec::new()
-}
-
-fn credential(facts: &CredentialFacts) -> Value {
+/// A credential with what it has in hand, by the scopes that are asked for.
+fn credential(facts: &Facts) -> Value {
+    let tokens = facts.supplies.iter().map(|supply| {
+        json!({
+            "scopes": supply.scopes,
+            "expiry": supply.expires.map(time),
+            "last_fault": supply.last_fault,
+        })
+    });
+    let last_fault = facts
+        .supplies
+        .iter()
+        .find_map(|supply| supply.last_fault.as_deref());
     json!({
-        "name": facts.name,
+        "name": &*facts.name,
         "grant": facts.grant,
-        "token_expiry": facts.expiry.map(time),
-        "last_fault": facts.last_fault,
+        "token_expiry": facts.expires.map(time),
+        "fetches_ok": facts.fetches_ok,
+        "fetches_failed": facts.fetches_failed,
+        "last_fault": last_fault,
+        "tokens": tokens.collect::<Value>(),
     })
 }
 
@@ -133,6 +131,7 @@ fn routes(snapshot: &Snapshot, counts: &BTreeMap<String, RouteCounts>) -> Value 
             "name": &*route.name,
             "access": access,
             "mode": mode,
+            "login": route.login,
             "upstream": config.upstreams.get(route.upstream).map(|upstream| &upstream.name),
             "requests": counts.requests,
             "refusals": by_reason(&counts.refusals),

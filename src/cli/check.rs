@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{BAD, Source, load_from, origin};
+use super::{BAD, FAILED, Source, load_from, origin};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::fault::printable;
@@ -20,6 +20,11 @@ pub(super) fn check(source: &Source) -> ExitCode {
         Err(status) => return status,
     };
     // What `run` and a reload would do with it, but for the network (Q20).
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else {
+        eprintln!("portcullis: this machine gives no threads or timers");
+        return ExitCode::from(FAILED);
+    };
+    let _entered = runtime.enter(); // credentials are made for one; nothing is run on it
     let built = Snapshot::build(config, 1, &Clock::System, &|path| reading.read(path));
     let config = match built {
         Ok(snapshot) => snapshot.config,
@@ -117,7 +122,10 @@ fn row(config: &Config, route: &Route) -> Vec<[String; 5]> {
         .collect();
     if let Some(first) = lines.first_mut() {
         first[0] = printable(&route.name);
-        first[1] = route.access.as_str().to_owned();
+        first[1] = match route.login {
+            true => format!("{}, login", route.access.as_str()),
+            false => route.access.as_str().to_owned(),
+        };
         first[3] = config.upstreams[route.upstream].name.clone();
         first[4] = route.mode.as_str().to_owned();
     }

@@ -10,6 +10,7 @@ mod credentials;
 mod fetch;
 mod headers;
 mod identity;
+mod login;
 mod origins;
 mod outbound;
 mod patterns;
@@ -21,6 +22,8 @@ mod server;
 mod tests_table;
 mod tokens;
 mod upstreams;
+
+use std::sync::Arc;
 
 use super::inspection::Inspection;
 use super::model::{Config, Purpose};
@@ -39,26 +42,24 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
     fetch::fetch(fetch);
     let outbound = outbound::outbound(root.below("outbound", "outbound"), &credentials, &server);
     let tokens = tokens::tokens(root.below("tokens", "tokens"));
+    let (login, has_login) = login::login(root.take("login"), &pools, &server, &tokens);
     let (identity, globals) = identity::identity(root.below("identity", "identity"));
     let defaults = root.below("defaults", "routes.*");
     let routes = root.below("routes", "routes");
+    let client_ca = (server.tls.as_ref()).and_then(|tls| tls.client_ca_file.as_ref());
     let around = routes::Around {
         pools: &pools,
         upstreams: &upstreams,
         globals: &globals,
         paths,
+        has_login,
+        login: login.as_ref(),
         any_host: server.hosts.is_empty(),
-        client_certificates: server
-            .tls
-            .as_ref()
-            .is_some_and(|tls| tls.client_ca_file.is_some()),
+        client_certificates: client_ca.is_some(),
     };
     let routes = routes::routes(routes, &defaults, &around);
     let catch_all = routes::catch_all(&around, at)?;
-    let cors = root
-        .take("cors")
-        .and_then(|item| item.table("[cors]", "cors"))
-        .map(browsers::cors);
+    let cors = browsers::cors(root.take("cors"));
     let telemetry = tokens::telemetry(root.below("telemetry", "telemetry"));
     let tests = tests_table::tests(root.below("tests", "tests"), &pools);
     root.finish();
@@ -76,6 +77,7 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         cors,
         credentials: credentials.list,
         outbound,
+        login: login.map(Arc::new),
         tests,
         telemetry,
         warnings: Vec::new(),

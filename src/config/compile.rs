@@ -1,10 +1,14 @@
 //! Config → what decides: the part of a snapshot that needs no key, no connection and no clock.
 
-use super::model::{Address, Config, Preflight, Purpose, Upstream};
+use std::sync::Arc;
+
+use super::model::{Address, Config, Login, Preflight, Purpose, Upstream};
 use crate::policy::explain::Names;
 use crate::policy::permit::Policy;
 use crate::policy::route::{Conflict, RouteTable};
-use crate::token::trust::Trust;
+use crate::policy::session::Sessions;
+use crate::session::{Jar, Keys};
+use crate::token::trust::{self, Clients, Trust, Uses};
 
 /// Everything a decision is made from.
 ///
@@ -25,7 +29,30 @@ pub fn policy(config: &Config) -> Result<Policy, Vec<Conflict>> {
         cors: config.cors.is_some(),
         cross_site: config.tokens.cross_site.clone(),
         external_origin: config.server.external_origin.clone(),
+        sessions: config.login.as_deref().map(|login| sessions(config, login)),
     })
+}
+
+/// The sessions of browsers.
+fn sessions(config: &Config, login: &Login) -> Sessions {
+    let mut pools: Vec<_> = config.pools.iter().map(|pool| pool.trust.clone()).collect();
+    // An ID token of a sign-in is good for nothing but that: it may be one that no route takes.
+    let own = trust::Pool {
+        token_use: Uses::Id,
+        client_ids: Clients::These(vec![login.client.id.clone()]),
+        audiences: Vec::new(),
+        ..trust::Pool::clone(&pools[login.pool])
+    };
+    pools[login.pool] = Arc::new(own);
+    Sessions {
+        jar: Jar::new(&login.cookie_name, Keys::new(&login.session_keys)),
+        pool: login.pool,
+        client_id: login.client.id.clone(),
+        lifetime: login.session_lifetime.as_secs_f64(),
+        callback_path: login.callback_path.clone(),
+        logout_path: login.logout_path.clone(),
+        identity_trust: Trust::new(pools),
+    }
 }
 
 /// What an explanation calls things.

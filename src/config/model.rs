@@ -3,6 +3,8 @@
 //! Parts are compared on reload: what is equal keeps its connections, keys and caches.
 
 pub mod credentials;
+pub mod login;
+mod telemetry;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +15,8 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 pub use credentials::{Credential, Outbound};
+pub use login::Login;
+pub use telemetry::{LogFormat, Telemetry};
 
 use crate::clock::Timestamp;
 use crate::policy::explain::Asked;
@@ -53,6 +57,8 @@ pub struct Config {
     pub credentials: Vec<Arc<Credential>>,
     /// `[outbound.NAME]` in their order.
     pub outbound: Vec<Arc<Outbound>>,
+    /// `[login]`
+    pub login: Option<Arc<Login>>,
     /// `[tests]` in their order.
     pub tests: Vec<PolicyTest>,
     /// `[telemetry]`
@@ -127,6 +133,18 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// 0: as many as the CPUs this container may use.
     pub workers: usize,
+}
+
+impl Server {
+    /// Whether what this peer says of the client is believed. One on a Unix socket has no address.
+    pub fn trusts(&self, peer: Option<SocketAddr>) -> bool {
+        let peer = peer.map(|peer| peer.ip().to_canonical());
+        peer.is_some_and(|peer| {
+            self.trusted_proxies
+                .iter()
+                .any(|proxy| proxy.contains(&peer))
+        })
+    }
 }
 
 /// `[server] tls`
@@ -373,28 +391,4 @@ pub enum Expect {
     Allow,
     /// It is refused, or would be but for audit.
     Refuse(Reason),
-}
-
-/// `[telemetry]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Telemetry {
-    /// `None`: text when stderr is a terminal, else JSON.
-    pub log_format: Option<LogFormat>,
-    /// A level or a filter as `tracing_subscriber::EnvFilter` reads it.
-    pub log_level: String,
-    /// Whether there is a line for each request.
-    pub access_log: bool,
-    /// Whether that line has `sub` and `client_id`.
-    pub log_subject: bool,
-    /// The collector of traces, OTLP over HTTP; without a slash at its end.
-    pub otlp_endpoint: Option<String>,
-}
-
-/// `log_format`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// For people.
-    Text,
 }

@@ -7,6 +7,7 @@ mod faults;
 mod forms;
 mod gate_tls;
 mod learnt;
+mod login;
 mod outbound;
 mod properties;
 mod requirements;
@@ -34,6 +35,7 @@ fn machine(text: &str) -> Result<Config, Faults> {
     };
     let read = |path: &Path| match path.to_str() {
         Some("/secrets/one") => Ok(b"hunter2-file\n".to_vec()),
+        Some("/secrets/key") => Ok(b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n".to_vec()),
         Some("/secrets/empty") => Ok(b"\n".to_vec()),
         Some("/secrets/binary") => Ok(vec![0xFF]),
         Some("/secrets/colon") => Ok(b"hunter2:file".to_vec()),

@@ -3,19 +3,14 @@
 //! Such a key is a fault, never ignored: a configuration that asks for TLS must not run without it.
 
 use crate::config::fault::Fault;
-use crate::config::raw::item::Item;
 use crate::config::raw::{Entry, Span};
 
 /// Table, key or value, and what it is.
-const UNAVAILABLE: [(&str, &str, &str); 3] = [
-    ("", "login", "`[login]`"),
-    ("routes.*", "login = true", "browser sign-in (`login`)"),
-    (
-        "outbound.*.tls",
-        "client_ca_file",
-        "TLS on a listener of the courier (`client_ca_file`)",
-    ),
-];
+const UNAVAILABLE: [(&str, &str, &str); 1] = [(
+    "outbound.*.tls",
+    "client_ca_file",
+    "TLS on a listener of the courier (`client_ca_file`)",
+)];
 
 /// The fault of a key that is known to the contract and to nothing else.
 pub fn key(kind: &str, entry: &Entry) -> Option<Fault> {
@@ -28,17 +23,6 @@ pub fn keys(kind: &str) -> impl Iterator<Item = &'static str> {
         .iter()
         .filter(move |(table, known, _)| *table == kind && !known.contains([' ', ':', '.']))
         .map(|(_, known, _)| *known)
-}
-
-/// Whether a value is unavailable; if so, that has been told.
-pub fn value(kind: &str, what: &str, item: Item<'_>) -> bool {
-    match fault(kind, what, item.span()) {
-        Some(fault) => {
-            item.at.tell(fault);
-            true
-        }
-        None => false,
-    }
 }
 
 fn fault(kind: &str, key: &str, span: Span) -> Option<Fault> {

@@ -119,6 +119,22 @@ impl Endpoint {
         Err(Fault::other("the client has no secret to try"))
     }
 
+    /// Posts these fields where nothing but a status comes back; an answer that says why it is none is a fault.
+    pub(super) async fn tell(&self, client: &Client, fields: &[(&str, &str)]) -> Result<(), Fault> {
+        for attempt in client.attempts() {
+            let post = self.form(client, &attempt, fields, "");
+            let outcome = match self.fetcher.post(&self.settings.url, post).await {
+                Ok(answer) if answer.status == StatusCode::OK => Ok(()),
+                Ok(answer) => self.read(&answer).map(drop),
+                Err(fault) => Err(fault.into()),
+            };
+            if let Some(settled) = client.settle(&attempt, outcome) {
+                return settled;
+            }
+        }
+        Err(Fault::other("the client has no secret to try"))
+    }
+
     fn form(
         &self,
         client: &Client,

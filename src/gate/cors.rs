@@ -3,8 +3,8 @@
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use super::body::Content;
 use crate::config::model::{Cors, Preflight};
+use crate::front::Content;
 
 /// What an upstream may say about other origins.
 const UPSTREAM_WORDS: [HeaderName; 6] = [

@@ -12,16 +12,14 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version, header,
 };
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 
-use super::body::Content;
-use super::upgrade::{self, Asked};
 use super::{Gate, Seen};
 use crate::config::model::{Authorization, HostHeader};
-use crate::http::websocket::Handshake;
+use crate::front::outward::{self, Wishes, check_length, join_cookies};
+use crate::front::{self, Content};
 use crate::http::{forwarded, hop};
 use crate::identity::{self, Proof};
-use crate::net::body::{BodyCause, RequestBody};
+use crate::net::body::RequestBody;
 use crate::policy::permit::Permit;
 use crate::policy::route::Access;
 use crate::reason::Reason;
@@ -29,7 +27,7 @@ use crate::refusal::Refusal;
 use crate::snapshot::Snapshot;
 use crate::telemetry::Exchange;
 use crate::token::find::{self, Place};
-use crate::upstream::{self, Caller, SendFault, Upstream};
+use crate::upstream::{self, Caller, Upstream};
 
 /// Tells the upstream why a request on an audit route would have been refused.
 const AUDIT: HeaderName = HeaderName::from_static("x-portcullis-audit");
@@ -54,7 +52,7 @@ pub(super) async fn forward(
 
     let upstream = &snapshot.upstreams[permit.route().upstream];
     let target = target(&permit, &parts.uri, to_empty(snapshot, &permit))?;
-    let wishes = Wishes::of(&mut parts, &body, upstream);
+    let wishes = Wishes::of(&mut parts, &body, upstream.protocol());
     rewrite(snapshot, &permit, seen, &mut parts.headers, exchange)?;
     let asked = wishes.repeat(&mut parts.headers);
     if let Some(length) = length {
@@ -77,14 +75,15 @@ pub(super) async fn forward(
     let request = Request::from_parts(parts, body);
     let answer = upstream::send(upstream, caller, &permit, request).await;
     exchange.upstream = Some(sent.elapsed());
-    let mut answer = answer.map_err(|fault| refusal(upstream, &fault))?;
+    let mut answer =
+        answer.map_err(|fault| outward::refusal(upstream, &fault, &outward::SERVICE))?;
     if let (StatusCode::SWITCHING_PROTOCOLS, Some(asked)) = (answer.status(), asked) {
         let until = permit
             .principal()
             .filter(|_| !snapshot.config.tokens.streams_outlive_token)
             .map(|principal| principal.expires + principal.pool.leeway);
-        let tunnel = upgrade::join(asked, &mut answer, gate.clock.clone(), until)
-            .map_err(|fault| refusal(upstream, &fault))?;
+        let tunnel = front::join(asked, &mut answer, gate.clock.clone(), until)
+            .map_err(|fault| outward::refusal(upstream, &fault, &outward::SERVICE))?;
         return Ok(answer.map(|_| Content::Tunnel(Box::new(tunnel))));
     }
     hop::strip(answer.headers_mut());
@@ -93,65 +92,6 @@ pub(super) async fn forward(
     }
     Ok(answer.map(Content::Upstream))
 }
-
-/// What a client asks for with headers that end here, and that we may ask for in our turn.
-struct Wishes {
-    websocket: Option<Asked>,
-    trailers: bool,
-}
-
-impl Wishes {
-    /// Read before `hop::strip`. A WebSocket needs HTTP/1.1 on both sides; trailers reach us over HTTP/2 alone.
-    fn of(parts: &mut Parts, body: &RequestBody, upstream: &Upstream) -> Wishes {
-        let http2 = upstream.settings().http2;
-        let client = parts.extensions.remove::<OnUpgrade>();
-        let handshake = client.zip(Handshake::read(
-            &parts.method,
-            parts.version,
-            &parts.headers,
-            !matches!(body, RequestBody::Empty),
-        ));
-        Wishes {
-            websocket: handshake
-                .filter(|_| !http2)
-                .map(|(client, handshake)| Asked { handshake, client }),
-            trailers: http2 && hop::takes_trailers(&parts.headers),
-        }
-    }
-
-    /// Asks for the same. After `hop::strip`, and after everything that identifies is set.
-    fn repeat(self, headers: &mut HeaderMap) -> Option<Asked> {
-        if self.trailers {
-            headers.insert(header::TE, HeaderValue::from_static("trailers"));
-        }
-        if let Some(asked) = &self.websocket {
-            asked.handshake.ask(headers);
-        }
-        self.websocket
-    }
-}
-
-/// The body's length if it is told, as a number: what is sent on is this number, not the client's spelling of it.
-fn check_length(headers: &HeaderMap, limit: Option<u64>) -> Result<Option<u64>, Refusal> {
-    let Some(told) = headers.get(header::CONTENT_LENGTH) else {
-        return Ok(None);
-    };
-    // hyper has refused anything that is not one number.
-    let length = told.to_str().ok().and_then(|text| text.parse::<u64>().ok());
-    let length = length.ok_or(Refusal::new(
-        Reason::BadRequest,
-        "the Content-Length header is not a number",
-    ))?;
-    match limit {
-        Some(limit) if length > limit => Err(TOO_LARGE),
-        _ => Ok(Some(length)),
-    }
-}
-
-const TOO_LARGE: Refusal = Refusal::new(
-    Reason::BodyTooLarge,
-    "the request's body is larger than this route takes",
-);
 
 /// Where tokens are taken out: where the one that was verified stood; of a preflight, which proves nothing, everywhere.
 fn to_empty<'a>(snapshot: &'a Snapshot, permit: &Permit<'a>) -> &'a [Place] {
@@ -208,10 +148,12 @@ fn rewrite(
         .cloned()
         .unwrap_or(HeaderValue::from_static(""));
     let peer = exchange.client.map(|client| client.ip().to_canonical());
-    let proxies = &config.server.trusted_proxies;
-    let trusted = peer.is_some_and(|peer| proxies.iter().any(|proxy| proxy.contains(&peer)));
+    let trusted = config.server.trusts(exchange.client);
     hop::strip(headers);
     join_cookies(headers);
+    if let Some(sessions) = &snapshot.policy.sessions {
+        sessions.jar.strip(headers);
+    }
     headers.remove(header::EXPECT); // answered here: 100 goes out when the upstream begins to read
     identity::strip(&snapshot.reserved, headers, permit.overrides());
     for place in to_empty(snapshot, permit) {
@@ -254,53 +196,6 @@ fn rewrite(
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Over HTTP/2 a client may split its cookies into many lines; HTTP/1.1 has one (RFC 9113 §8.2.3, threat H14).
-fn join_cookies(headers: &mut HeaderMap) {
-    let mut lines = headers.get_all(header::COOKIE).iter();
-    let (Some(first), Some(second)) = (lines.next(), lines.next()) else {
-        return;
-    };
-    let mut joined = first.as_bytes().to_vec();
-    for line in std::iter::once(second).chain(lines) {
-        joined.extend_from_slice(b"; ");
-        joined.extend_from_slice(line.as_bytes());
-    }
-    // Header values joined by "; " are a header value.
-    if let Ok(joined) = HeaderValue::from_bytes(&joined) {
-        headers.insert(header::COOKIE, joined);
-    }
-}
-
-/// What a client is told of a failed exchange; the cause is for the log.
-fn refusal(upstream: &Upstream, fault: &SendFault) -> Refusal {
-    let refusal = match fault {
-        SendFault::Body(BodyCause::TooLarge) => return TOO_LARGE,
-        SendFault::Body(BodyCause::Stalled) => {
-            return Refusal::new(Reason::RequestTimeout, "the request's body stopped coming");
-        }
-        SendFault::Body(BodyCause::Broken) => {
-            return Refusal::new(
-                Reason::BadRequest,
-                "the request's body broke off or is not framed as HTTP says",
-            );
-        }
-        SendFault::Unreachable(_) => Refusal::new(
-            Reason::UpstreamUnreachable,
-            "the service behind this gate could not be reached",
-        ),
-        SendFault::Protocol(_) => Refusal::new(
-            Reason::UpstreamProtocol,
-            "the service behind this gate gave no valid answer",
-        ),
-        SendFault::Timeout => Refusal::new(
-            Reason::UpstreamTimeout,
-            "the service behind this gate did not answer in time",
-        ),
-    };
-    tracing::warn!(upstream = upstream.settings().name, reason = %refusal.reason, "{fault}");
-    refusal
-}
 
 /// What this request calls us, as an origin: from the headers that the upstream gets, so that a trusted proxy has its say.
 fn ours(headers: &HeaderMap) -> Option<String> {

@@ -13,11 +13,27 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// `Sec-Fetch-Mode` other than `navigate`.
 pub fn wants_page(method: &Method, headers: &HeaderMap) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
+        && prefers_html(headers)
         && headers
             .get_all(SEC_FETCH_MODE)
             .iter()
             .all(|mode| mode == "navigate")
-        && prefers_html(headers)
+}
+
+/// Whether the browser would leave its page for the answer: a GET that `Sec-Fetch-Mode` calls a navigation, or, where nothing
+/// says so, one that would show a page.
+pub fn navigates(method: &Method, headers: &HeaderMap) -> bool {
+    let mode = match only(headers, SEC_FETCH_MODE) {
+        Sent::Once(mode) => mode == "navigate",
+        Sent::Never => prefers_html(headers),
+        Sent::Repeatedly => false,
+    };
+    *method == Method::GET && mode && !headers.contains_key(header::UPGRADE)
+}
+
+/// Whether a page of this very origin made the request, as its browser says.
+pub fn is_same_origin(headers: &HeaderMap) -> bool {
+    matches!(only(headers, SEC_FETCH_SITE), Sent::Once(site) if site == "same-origin")
 }
 
 /// Whether `Accept` names `text/html` itself, and above JSON: `*/*` alone is what scripts send.

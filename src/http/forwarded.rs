@@ -3,7 +3,6 @@
 //! What an untrusted client says of itself here never reaches the upstream, in any spelling (threats H15, P09). Runs before
 //! `identity::apply`: an identity header may well be called `X-Forwarded-User`.
 
-use std::io::Write as _;
 use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -70,11 +69,7 @@ fn is_misspelt_request_id(name: &str) -> bool {
 /// `X-Forwarded-For` as it stands, its lines joined, and the peer behind it.
 fn chain(headers: &HeaderMap, peer: IpAddr) -> HeaderValue {
     let mut text = [0; 48];
-    let mut rest = &mut text[..];
-    // 48 bytes hold every address. An IPv4 client on a dual-stack listener is told as IPv4.
-    let _ = write!(rest, "{}", peer.to_canonical());
-    let unused = rest.len();
-    let peer = &text[..text.len() - unused];
+    let peer = render(peer, &mut text);
 
     let earlier = headers.get_all(FOR);
     if earlier.iter().next().is_none() {
@@ -87,6 +82,28 @@ fn chain(headers: &HeaderMap, peer: IpAddr) -> HeaderValue {
     }
     chain.extend_from_slice(peer);
     HeaderValue::from_bytes(&chain).expect("header values joined by a comma are a header value")
+}
+
+/// An address in text; an IPv4 client on a dual-stack listener is told as IPv4. `text` holds every address.
+fn render(peer: IpAddr, text: &mut [u8; 48]) -> &[u8] {
+    let mut length = 0;
+    let mut push = |piece: &[u8]| {
+        text[length..length + piece.len()].copy_from_slice(piece);
+        length += piece.len();
+    };
+    match peer.to_canonical() {
+        // Nearly every peer, and a third of what `write!` takes.
+        IpAddr::V4(peer) => {
+            for (index, octet) in peer.octets().into_iter().enumerate() {
+                if index > 0 {
+                    push(b".");
+                }
+                push(itoa::Buffer::new().format(octet).as_bytes());
+            }
+        }
+        IpAddr::V6(peer) => push(peer.to_string().as_bytes()),
+    }
+    &text[..length]
 }
 
 /// The request's id: the client's `X-Request-Id` if it is a sane one (1-128 of `[A-Za-z0-9._:@/+=-]`, once), else a new one

@@ -172,15 +172,16 @@ fn push_claim(
             line.push_json(&Value::from(items), Separator::NONE);
             true
         }
-        (None, _) => (principal.claims.find(name))
-            .is_some_and(|value| line.push_item(value, Separator::NONE)),
+        (None, _) => {
+            (principal.told(name)).is_some_and(|value| line.push_item(value, Separator::NONE))
+        }
     }
 }
 
 /// The items of a claim that is a list. A group claim that is one string is a list of one: it must not be read as several
 /// behind (C14).
 fn claimed<'p>(principal: &'p Principal, name: &ClaimName) -> Option<&'p [Value]> {
-    match principal.claims.find(name)? {
+    match principal.told(name)? {
         Value::Array(items) => Some(items),
         group @ Value::String(_) if name.as_str() == principal.pool.groups_claim => {
             Some(std::slice::from_ref(group))

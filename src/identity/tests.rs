@@ -35,6 +35,8 @@ fn principal(claims: Value) -> Principal {
         scopes: Vec::new(),
         groups: Vec::new(),
         claims: claims.into(),
+        signed_in: None,
+        renew: None,
         rendered: OnceLock::new(),
     }
 }

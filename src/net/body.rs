@@ -1,7 +1,9 @@
 //! The request body on its way to the upstream: streamed, counted, bounded in size and in silence.
 //!
 //! It never collects: a frame is passed on or the body fails, and then the upstream request is aborted, never finished.
-//! Trailers end here (H07). The answer's body is `gate::body`, for it carries the record of the exchange.
+//! Trailers end here (H07). The answer's body is `front::Answer`, for it carries the record of the exchange.
+
+mod replay;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::alarm::Alarm;
+pub use replay::{Reading, Replay};
 
 /// A request body as it is sent to an upstream.
 pub enum RequestBody {
@@ -21,6 +24,8 @@ pub enum RequestBody {
     Empty,
     /// The client's, as it comes.
     Streaming(Streaming),
+    /// The same, of which a copy is kept.
+    Kept(Reading),
 }
 
 /// A client's body under its limits.
@@ -85,6 +90,20 @@ impl RequestBody {
         match self {
             RequestBody::Empty => None,
             RequestBody::Streaming(body) => Some(body.whole.clone()),
+            RequestBody::Kept(reading) => Some(reading.uploaded()),
+        }
+    }
+
+    /// The same body, of which a copy is kept as it passes, so that it can be sent once more; none of one that is known to
+    /// be larger than `limit`.
+    pub fn kept(self, limit: usize) -> (RequestBody, Option<Replay>) {
+        match self {
+            RequestBody::Empty => (RequestBody::Empty, Some(Replay::empty())),
+            RequestBody::Streaming(body) if body.told.is_none_or(|told| told <= limit as u64) => {
+                let (reading, replay) = Replay::begin(body, limit);
+                (RequestBody::Kept(reading), Some(replay))
+            }
+            body => (body, None),
         }
     }
 }
@@ -100,6 +119,7 @@ impl Body for RequestBody {
         match self.get_mut() {
             RequestBody::Empty => Poll::Ready(None),
             RequestBody::Streaming(body) => body.poll_data(cx),
+            RequestBody::Kept(reading) => reading.poll_data(cx),
         }
     }
 
@@ -107,6 +127,7 @@ impl Body for RequestBody {
         match self {
             RequestBody::Empty => true,
             RequestBody::Streaming(body) => body.incoming.is_end_stream(),
+            RequestBody::Kept(reading) => reading.is_end(),
         }
     }
 
@@ -114,6 +135,7 @@ impl Body for RequestBody {
         match self {
             RequestBody::Empty => SizeHint::with_exact(0),
             RequestBody::Streaming(body) => body.incoming.size_hint(),
+            RequestBody::Kept(reading) => reading.left(),
         }
     }
 }

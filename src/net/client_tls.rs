@@ -45,8 +45,8 @@ pub fn client_config(ca_pem: Option<&[u8]>) -> Result<ClientConfig, TlsFault> {
     Ok(config)
 }
 
-/// The same as `tls` says: with our own certificate where one is configured, and offering `protocol` alone (RFC 7301).
-pub fn upstream_config(tls: &ClientTls, protocol: &[u8]) -> Result<ClientConfig, TlsFault> {
+/// The same as `tls` says: with our own certificate where one is configured, and offering `protocols` alone (RFC 7301).
+pub fn upstream_config(tls: &ClientTls, protocols: &[&[u8]]) -> Result<ClientConfig, TlsFault> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -65,7 +65,7 @@ pub fn upstream_config(tls: &ClientTls, protocol: &[u8]) -> Result<ClientConfig,
                 .map_err(|_| TlsFault::NoIdentity)?
         }
     };
-    config.alpn_protocols = vec![protocol.to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Ok(config)
 }
 

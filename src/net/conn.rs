@@ -195,3 +195,6 @@ async fn serve_http1<S, F, R, B>(
     }
     let _ = connection.await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
@@ -27,13 +28,19 @@ pub enum Protocol {
     Http1,
     /// HTTP/2.
     Http2,
+    /// HTTP/2 where TLS has it offered, else HTTP/1.1.
+    Either,
 }
 
+const HTTP1: &[u8] = b"http/1.1";
+const HTTP2: &[u8] = b"h2";
+
 impl Protocol {
-    const fn alpn(self) -> &'static [u8] {
+    const fn alpn(self) -> &'static [&'static [u8]] {
         match self {
-            Protocol::Http1 => b"http/1.1",
-            Protocol::Http2 => b"h2",
+            Protocol::Http1 => &[HTTP1],
+            Protocol::Http2 => &[HTTP2],
+            Protocol::Either => &[HTTP2, HTTP1],
         }
     }
 }
@@ -42,7 +49,7 @@ impl Protocol {
 pub struct Dialer {
     address: Address,
     protocol: Protocol,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     admits: fn(IpAddr) -> bool,
 }
 
@@ -79,7 +86,7 @@ impl Dialer {
                 let name = tls.server_name.as_deref().unwrap_or(host).to_owned();
                 let name = ServerName::try_from(name).map_err(|_| TlsFault::NoName)?;
                 let config = upstream_config(tls, protocol.alpn())?;
-                Some((TlsConnector::from(Arc::new(config)), name))
+                Some((Arc::new(config), name))
             }
             _ => None,
         };
@@ -94,6 +101,21 @@ impl Dialer {
     /// The same, but only addresses that `admits` says yes to are connected to, whatever a name resolves to.
     pub fn admitting(self, admits: fn(IpAddr) -> bool) -> Dialer {
         Dialer { admits, ..self }
+    }
+
+    /// Another one for the same place, with the same TLS but for what is spoken.
+    pub fn speaking(&self, protocol: Protocol) -> Dialer {
+        let tls = self.tls.as_ref().map(|(config, name)| {
+            let mut config = ClientConfig::clone(config);
+            config.alpn_protocols = owned(protocol.alpn());
+            (Arc::new(config), name.clone())
+        });
+        Dialer {
+            address: self.address.clone(),
+            protocol,
+            tls,
+            admits: self.admits,
+        }
     }
 
     /// What is spoken there.
@@ -111,16 +133,17 @@ impl Dialer {
                 .map_err(DialFault::Connect)?,
             Address::Tcp { host, port, .. } => self.connect(host, *port, deadline).await?,
         };
-        let Some((connector, name)) = &self.tls else {
+        let Some((config, name)) = &self.tls else {
             return Ok(Stream::Plain(socket));
         };
+        let connector = TlsConnector::from(config.clone());
         let stream = timeout_at(deadline, connector.connect(name.clone(), socket))
             .await
             .map_err(|_| DialFault::Slow)?
             .map_err(DialFault::Tls)?;
         let agreed = stream.get_ref().1.alpn_protocol();
         // A server without ALPN is taken to speak HTTP/1.1; HTTP/2 over TLS needs its word (RFC 9113 §3.2).
-        if self.protocol == Protocol::Http2 && agreed != Some(self.protocol.alpn()) {
+        if self.protocol == Protocol::Http2 && agreed != Some(HTTP2) {
             return Err(DialFault::NoHttp2);
         }
         Ok(Stream::Tls(Box::new(stream)))
@@ -152,12 +175,26 @@ impl Dialer {
     }
 }
 
+fn owned(protocols: &[&[u8]]) -> Vec<Vec<u8>> {
+    protocols.iter().map(|name| name.to_vec()).collect()
+}
+
 /// A connection to someone who was called.
 pub enum Stream {
     /// As it is.
     Plain(Socket),
     /// Under TLS.
     Tls(Box<TlsStream<Socket>>),
+}
+
+impl Stream {
+    /// Whether TLS has agreed on HTTP/2.
+    pub fn agreed_on_http2(&self) -> bool {
+        match self {
+            Stream::Plain(_) => false,
+            Stream::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(HTTP2),
+        }
+    }
 }
 
 /// Calls the same method of whichever stream it is.

@@ -6,6 +6,7 @@
 
 mod judge;
 mod request;
+mod seen;
 mod text;
 mod walk;
 
@@ -172,6 +173,8 @@ pub enum Outcome {
     Refuse,
     /// The gate answers a preflight itself.
     Preflight,
+    /// The gate answers itself: it belongs to signing in or out.
+    Login,
 }
 
 /// The decision.

@@ -8,31 +8,30 @@ mod head;
 mod overrides;
 mod rehearsal;
 mod rewrite;
+mod token;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header;
-
 use super::path::{self, Case, Readings};
-use super::route::{Access, Found, Host, Mode, Route, RouteTable};
+use super::route::{Found, Host, Mode, Route, RouteTable};
+use super::session::{Endpoint, Sessions};
 use crate::clock::Timestamp;
-use crate::http::browser;
-use crate::identity::{self, Overrides, Proof};
+use crate::identity::Overrides;
 use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
 use crate::token::Principal;
 use crate::token::cache::TokenCache;
-use crate::token::find::{self, Place, Sources};
+use crate::token::find::{Place, Sources};
 use crate::token::keys::Keys;
 use crate::token::trust::Trust;
-use crate::token::verify::{Verdict, verify};
-use allowed::{check_allowed, check_certificate};
-pub use head::Head;
-use head::{check_head, requested_method};
+use allowed::check_certificate;
+use head::requested_method;
+pub use head::{Head, check_head};
 use overrides::may_override;
 pub use rehearsal::{Rehearsal, rehearse};
 use rewrite::rewrite;
+use token::check_token;
 
 /// Everything a decision is made from, compiled from one configuration.
 #[derive(Debug)]
@@ -57,6 +56,8 @@ pub struct Policy {
     pub cross_site: Vec<String>,
     /// What browsers call us, if the configuration says so.
     pub external_origin: Option<String>,
+    /// The sessions of browsers, where there is a `[login]`.
+    pub sessions: Option<Sessions>,
 }
 
 /// What is decided.
@@ -64,6 +65,8 @@ pub struct Policy {
 pub enum Admission<'p> {
     /// Forward it.
     Permit(Permit<'p>),
+    /// The gate answers it itself: it belongs to signing in or out.
+    Own(Endpoint),
     /// The pool with this index must refresh its keys; then ask once more, with `refreshed`.
     NeedKeys(usize),
     /// Refuse it. The route is there if one was found, the principal if a token of it verified.
@@ -76,6 +79,7 @@ pub struct Permit<'p> {
     route: &'p Route,
     principal: Option<Arc<Principal>>,
     place: Option<&'p Place>,
+    by_cookie: bool,
     audit: Option<Refusal>,
     preflight: bool,
     overrides: Overrides,
@@ -130,10 +134,10 @@ enum Evidence<'a> {
 
 /// What a token is verified with.
 #[derive(Clone, Copy)]
-struct Means<'a> {
-    keys: &'a dyn Keys,
-    cache: &'a TokenCache,
-    refreshed: bool,
+pub(super) struct Means<'a> {
+    pub(super) keys: &'a dyn Keys,
+    pub(super) cache: &'a TokenCache,
+    pub(super) refreshed: bool,
 }
 
 /// Decides on one request. `refreshed` says that `NeedKeys` was answered before and acted upon.
@@ -165,7 +169,8 @@ fn decide<'p>(
         readings,
         preflight,
     } = match locate(head, policy) {
-        Ok(located) => located,
+        Ok(Goal::Route(located)) => located,
+        Ok(Goal::Own(endpoint)) => return Admission::Own(endpoint),
         Err(refusal) => return Admission::Refuse(None, None, refusal),
     };
     let admitted = policy.table.admitted();
@@ -177,6 +182,7 @@ fn decide<'p>(
         route,
         principal: None,
         place: None,
+        by_cookie: false,
         audit: None,
         preflight,
         overrides: Overrides::Strip,
@@ -201,6 +207,12 @@ fn decide<'p>(
     Admission::Permit(permit)
 }
 
+/// Whom a request is for.
+enum Goal<'p, 'h> {
+    Route(Located<'p, 'h>),
+    Own(Endpoint),
+}
+
 /// Where a request goes, before it is asked who sent it.
 struct Located<'p, 'h> {
     route: &'p Route,
@@ -210,7 +222,7 @@ struct Located<'p, 'h> {
 }
 
 /// Head → path → route.
-fn locate<'p, 'h>(head: &Head<'h>, policy: &'p Policy) -> Result<Located<'p, 'h>, Refusal> {
+fn locate<'p, 'h>(head: &Head<'h>, policy: &'p Policy) -> Result<Goal<'p, 'h>, Refusal> {
     let host = check_head(head)?;
     let readings = path::read(head.uri.path(), policy.table.admitted())?;
     if head.fragment {
@@ -218,15 +230,30 @@ fn locate<'p, 'h>(head: &Head<'h>, policy: &'p Policy) -> Result<Located<'p, 'h>
             "the target has a fragment, which some servers cut off and others read",
         ));
     }
+    check_host(policy, &host)?;
+    let sessions = policy.sessions.as_ref();
+    if let Some(endpoint) = sessions.and_then(|sessions| sessions.endpoint(head.uri.path())) {
+        return Ok(Goal::Own(endpoint));
+    }
     let preflight = policy.cors.then(|| requested_method(head)).flatten();
     let method = preflight.unwrap_or(head.method.as_str());
     let route = find_route(policy, method, &host, &readings)?;
-    Ok(Located {
+    Ok(Goal::Route(Located {
         route,
         host,
         readings,
         preflight: preflight.is_some(),
-    })
+    }))
+}
+
+fn check_host(policy: &Policy, host: &str) -> Result<(), Refusal> {
+    match policy.hosts.is_empty() || policy.hosts.iter().any(|known| known.matches(host)) {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            Reason::NoRoute,
+            "this service does not answer for that host",
+        )),
+    }
 }
 
 fn find_route<'p>(
@@ -235,12 +262,6 @@ fn find_route<'p>(
     host: &str,
     readings: &Readings<'_>,
 ) -> Result<&'p Route, Refusal> {
-    if !policy.hosts.is_empty() && !policy.hosts.iter().any(|known| known.matches(host)) {
-        return Err(Refusal::new(
-            Reason::NoRoute,
-            "this service does not answer for that host",
-        ));
-    }
     let found = policy.table.find(&policy.routes, method, host, readings);
     match (found, &policy.unrouted) {
         (Found::Route(index), _) => Ok(&policy.routes[index]),
@@ -262,113 +283,6 @@ fn find_route<'p>(
 
 const fn ambiguous(detail: &'static str) -> Refusal {
     Refusal::new(Reason::AmbiguousPath, detail)
-}
-
-const MISSING_TOKEN: Refusal = Refusal::new(
-    Reason::MissingToken,
-    "this route asks for a token: send it as \"Authorization: Bearer <access token>\"",
-);
-const CLAIMS_AND_TOKEN: Refusal = Refusal::new(
-    Reason::MultipleTokens,
-    "the request carries a token beside the claims that stand for one",
-);
-const CROSS_SITE: Refusal = Refusal::new(
-    Reason::CrossSite,
-    "a token in a cookie is not taken from another site's page; send it in the Authorization header",
-);
-
-/// Token → rule → identity. `Ok(Some(pool))` asks for that pool's keys. What a good token proves goes into `permit`
-/// as soon as it is proved, so that audit can hand it on even when the rule refuses.
-fn check_token<'p>(
-    head: &Head<'_>,
-    policy: &'p Policy,
-    readings: &Readings<'_>,
-    evidence: Evidence<'_>,
-    now: Timestamp,
-    permit: &mut Permit<'p>,
-) -> Result<Option<usize>, Refusal> {
-    let route = permit.route;
-    let proof = |principal| Proof {
-        principal,
-        certificate: head.certificate,
-    };
-    match route.access {
-        Access::Public => return Ok(None),
-        Access::Certificate => {
-            return identity::check(&route.headers, proof(None)).map(|()| None);
-        }
-        Access::Authenticated | Access::Optional => {}
-    }
-    let found = find::find(&policy.sources, head.headers, head.uri.query())?;
-    let principal = match (found, evidence) {
-        (None, Evidence::Token(_)) => {
-            return match route.access {
-                Access::Authenticated => Err(MISSING_TOKEN),
-                _ => Ok(None),
-            };
-        }
-        (None, Evidence::Claims(proved)) => proved.clone()?,
-        (Some(_), Evidence::Claims(_)) => return Err(CLAIMS_AND_TOKEN),
-        (Some(found), Evidence::Token(means)) => {
-            permit.place = Some(found.place);
-            if matches!(found.place, Place::Cookie(_)) && !may_use_cookie(head, policy) {
-                return Err(CROSS_SITE);
-            }
-            match recall_or_verify(&found.token, &policy.trust, means, now) {
-                Verdict::Good(principal) => principal,
-                Verdict::NeedKeys(pool) => return Ok(Some(pool)),
-                Verdict::Refuse(refusal) => return Err(refusal),
-            }
-        }
-    };
-    let principal = permit.principal.insert(principal);
-    check_allowed(route, principal)?;
-    check_rule(route, principal, readings, now)?;
-    identity::check(&route.headers, proof(Some(principal)))?;
-    Ok(None)
-}
-
-/// Who the token speaks for, from memory where it was verified before.
-fn recall_or_verify(token: &str, trust: &Trust, means: Means<'_>, now: Timestamp) -> Verdict {
-    let Means {
-        keys,
-        cache,
-        refreshed,
-    } = means;
-    let digest = TokenCache::digest(token);
-    if let Some(principal) = cache.recall(&digest, trust, keys, now) {
-        return Verdict::Good(principal);
-    }
-    let verdict = verify(token, trust, keys, now, refreshed);
-    if let Verdict::Good(principal) = &verdict {
-        cache.remember(digest, principal.clone());
-    }
-    verdict
-}
-
-fn check_rule(
-    route: &Route,
-    principal: &Principal,
-    readings: &Readings<'_>,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    let first: &str = &readings.first;
-    route
-        .rule
-        .check(principal, &|name| route.pattern.parameter(first, name), now)
-}
-
-fn may_use_cookie(head: &Head<'_>, policy: &Policy) -> bool {
-    let ours = policy.external_origin.clone().or_else(|| {
-        let host = head.headers.get(header::HOST)?.to_str().ok()?;
-        Some(format!("{}://{}", head.scheme, host.to_ascii_lowercase()))
-    });
-    browser::may_use_cookie(
-        head.method,
-        head.headers,
-        ours.as_deref().unwrap_or(""),
-        &policy.cross_site,
-    )
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! is no default route here, and no less specific pattern is tried when the method is not the right one. All readings of
 //! a path, and under `Case::Guard` its folded form, must choose alike; what they disagree on is refused as ambiguous.
 
+mod allow;
 mod host;
 mod pattern;
 mod table;
@@ -14,6 +15,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use allow::AllowList;
 pub use host::{Host, normalise_host};
 pub use pattern::{Pattern, PatternFault, Segment, is_method};
 
@@ -38,6 +40,8 @@ pub struct Route {
     pub token_use: Option<Uses>,
     /// Narrower than the pool's, if given.
     pub client_ids: Option<Clients>,
+    /// Whether a browser's session is taken here, and a browser without one sent to sign in.
+    pub login: bool,
     /// What the principal must carry.
     pub rule: Rule,
     /// The client's certificate must have one of these alternative names.

@@ -1,9 +1,12 @@
 //! What is known of the configuration in use, and of the last one that was offered. For the status page, and for waiting.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::watch;
 
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::config::model::Listen;
 
 /// What can be told now.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,9 +92,20 @@ pub(super) fn restart_only(started: &Config, offered: &Config) -> Vec<&'static s
         ("server.admin", old.admin != new.admin),
         ("server.probes", old.probes != new.probes),
         ("server.workers", old.workers != new.workers),
+        (
+            "outbound.*.listen",
+            listening(started) != listening(offered),
+        ),
     ];
     differing
         .into_iter()
         .filter_map(|(key, differs)| differs.then_some(key))
+        .collect()
+}
+
+/// Where the courier listens, by name.
+fn listening(config: &Config) -> BTreeMap<&str, &Listen> {
+    let all = config.outbound.iter();
+    all.map(|outbound| (&*outbound.name, &outbound.listen))
         .collect()
 }

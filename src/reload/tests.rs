@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use super::{Facts, Origin, Reach, Reloader, Status};
+use super::{Facts, Origin, Reach, Reloader, Rooms, Status};
 use crate::clock::Clock;
 use crate::net::room::Room;
 use crate::ready::Readiness;
@@ -109,7 +109,12 @@ impl Process {
             readiness: Arc::new(Readiness::new()),
             clock,
             workers: 1,
-            rooms: [(); 3].map(|()| Room::new(connections)),
+            rooms: Rooms {
+                gate: Room::new(connections),
+                admin: Room::new(connections),
+                probes: Room::new(connections),
+                outbound: Vec::new(),
+            },
             status: status.clone(),
         });
         let reloader = Reloader::new(origin, &reading, reach.clone());

@@ -132,7 +132,9 @@ impl Drop for Exchange {
             metrics.audited(route, reason);
             self.telemetry.audits.audited(route, reason, client);
         }
-        if let Some(lessons) = &self.telemetry.lessons {
+        if let Some(lessons) = &self.telemetry.lessons
+            && self.listener == super::GATE
+        {
             self.teach(lessons, status);
         }
         if let Some(trace) = &self.trace {

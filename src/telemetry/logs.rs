@@ -79,8 +79,16 @@ pub fn start(settings: &Telemetry) -> Result<(), String> {
             let _ = handle.reload(filter);
         };
         let _ = REFILTER.set(Box::new(refilter));
+        std::panic::set_hook(Box::new(tell_panic));
     }
     Ok(())
+}
+
+/// A defect of ours is one line like any other (Q14). What the panic itself says is left out: the message of a slice that
+/// went wrong repeats what was sliced, which may be a token (O5).
+fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let at = panic.location().map(ToString::to_string);
+    tracing::error!(at, "panicked: a defect, and what was being done is lost");
 }
 
 /// Logs as these settings say from now on, if logging was started.

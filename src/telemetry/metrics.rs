@@ -45,6 +45,8 @@ pub struct Metrics {
     pub jwks_last_success: GaugeVec,
     /// How many keys each pool has.
     pub jwks_keys: IntGaugeVec,
+    credential_fetches: IntCounterVec,
+    credential_expiry: GaugeVec,
     /// Spans for the collector: `sent`, `dropped`.
     trace_spans: IntCounterVec,
     /// Lines of log that could not be written.
@@ -189,6 +191,21 @@ impl Metrics {
                 "Keys a pool's tokens are verified with.",
                 &["pool"],
             )?,
+            credential_fetches: families.counters(
+                "credential_fetches_total",
+                "Tokens asked for; Cognito bills those of machines.",
+                &["credential", "result"],
+            )?,
+            credential_expiry: families.add(
+                "gauge",
+                GaugeVec::new(
+                    named(
+                        "credential_expiry_timestamp_seconds",
+                        "When the first of a credential's tokens in hand expires.",
+                    ),
+                    &["credential"],
+                ),
+            )?,
             trace_spans: families.counters(
                 "trace_spans_total",
                 "Spans for the collector of traces.",
@@ -296,6 +313,27 @@ impl Metrics {
         }
         let _ = self.jwks_keys.remove_label_values(&[pool]);
         let _ = self.jwks_last_success.remove_label_values(&[pool]);
+    }
+
+    /// What is known of a credential: fetches that brought a token and that did not, when the first in hand expires.
+    pub fn observe_credential(&self, name: &str, (ok, failed): (u64, u64), expires: Option<f64>) {
+        let fetches = &self.credential_fetches;
+        raise(&fetches.with_label_values(&[name, "ok"]), ok);
+        raise(&fetches.with_label_values(&[name, "failed"]), failed);
+        match expires {
+            Some(at) => self.credential_expiry.with_label_values(&[name]).set(at),
+            None => {
+                let _ = self.credential_expiry.remove_label_values(&[name]); // it may not have been there
+            }
+        }
+    }
+
+    /// A credential is gone, and its series with it.
+    pub fn forget_credential(&self, name: &str) {
+        for result in ["ok", "failed"] {
+            let _ = self.credential_fetches.remove_label_values(&[name, result]);
+        }
+        let _ = self.credential_expiry.remove_label_values(&[name]);
     }
 
     /// A configuration was offered, and taken at that time (`Some`) or refused.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::claims::{Claims, ClaimsFault};
+use super::claims::{ClaimName, Claims, ClaimsFault};
 use super::keys::{KeySet, Keys, VerifyKey};
 use super::trust::{Pool, PoolKind, TokenUse, Trust};
 use crate::clock::Timestamp;
@@ -52,8 +52,22 @@ pub struct Principal {
     pub groups: Vec<String>,
     /// Everything it says.
     pub claims: Claims,
+    /// Where its token came from, if that was a browser's session.
+    pub signed_in: Option<SignedIn>,
+    /// From when on a session's tokens are to be renewed.
+    pub renew: Option<Timestamp>,
     /// The identity headers of the first plan it was rendered with, encoded once.
     pub rendered: crate::identity::Rendered,
+}
+
+/// What a session says of its principal, beside the access token.
+pub struct SignedIn {
+    /// When one signed in.
+    pub started: Timestamp,
+    /// Whether its tokens can be renewed.
+    pub renewable: bool,
+    /// What the ID token says: for identity headers alone, where the access token says nothing.
+    pub identity: Claims,
 }
 
 /// Whether a principal is a person or a program.
@@ -89,6 +103,12 @@ impl Principal {
         }
     }
 
+    /// What a claim is for an identity header: the access token's, else the ID token's of the same session.
+    pub fn told(&self, name: &ClaimName) -> Option<&Value> {
+        let identity = self.signed_in.as_ref().map(|session| &session.identity);
+        (self.claims.find(name)).or_else(|| identity?.find(name))
+    }
+
     fn new(
         (pool_index, pool): (usize, &Arc<Pool>),
         key: (String, [u8; 32]),
@@ -106,6 +126,8 @@ impl Principal {
             scopes: standing.scopes,
             groups: standing.groups,
             claims,
+            signed_in: None,
+            renew: None,
             rendered: Default::default(),
         }
     }
@@ -148,6 +170,33 @@ pub fn verify(
         Err(Stop::NeedKeys(pool)) => Verdict::NeedKeys(pool),
         Err(Stop::Refuse(refusal)) => Verdict::Refuse(refusal),
     }
+}
+
+/// The same for the access token of a session.
+pub fn verify_session(
+    token: &str,
+    session: SignedIn,
+    trust: &Trust,
+    keys: &dyn Keys,
+    now: Timestamp,
+    refreshed: bool,
+) -> Verdict {
+    match check(token, trust, keys, now, refreshed) {
+        Ok(principal) => Verdict::Good(Arc::new(Principal {
+            renew: session.renewable.then(|| renewal(&principal)),
+            signed_in: Some(session),
+            ..principal
+        })),
+        Err(Stop::NeedKeys(pool)) => Verdict::NeedKeys(pool),
+        Err(Stop::Refuse(refusal)) => Verdict::Refuse(refusal),
+    }
+}
+
+/// When three quarters of a token's life are over; one that doesn't say when it began lives for five minutes more at least.
+fn renewal(principal: &Principal) -> Timestamp {
+    let began = principal.claims.as_map().get("iat").and_then(Value::as_f64);
+    let life = began.map_or(1200.0, |began| (principal.expires - began).max(0.0));
+    principal.expires - life / 4.0
 }
 
 /// Why verification went no further.
@@ -208,7 +257,8 @@ const UNKNOWN_ISSUER: Refusal = Refusal::new(
     Reason::UnknownIssuer,
     "the token comes from an issuer that is not configured here",
 );
-const NO_KEYS: Refusal = Refusal::new(
+/// Nobody can say whether a token is good.
+pub const NO_KEYS: Refusal = Refusal::new(
     Reason::KeysUnavailable,
     "the keys of the token's issuer are not available at the moment",
 );

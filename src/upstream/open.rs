@@ -48,14 +48,13 @@ impl Upstream {
             SendFault::Unreachable("all connections it may have (max_connections) are busy".into())
         };
         // One opens and the others share it.
-        let _turn = match self.dialer.protocol() {
-            Protocol::Http1 => None,
-            Protocol::Http2 => Some(
-                timeout_at(deadline, self.pool.turn(worker))
-                    .await
-                    .map_err(|_| SendFault::Unreachable("connecting took too long".into()))?,
-            ),
-        };
+        let mut turn = None;
+        if self.expects_http2() {
+            let mine = timeout_at(deadline, self.pool.turn(worker)).await;
+            let slow = |_| SendFault::Unreachable("connecting took too long".into());
+            // Whoever was before may have found that only HTTP/1.1 is spoken: nobody waits for anybody then.
+            turn = Some(mine.map_err(slow)?).filter(|_| self.expects_http2());
+        }
         let slot = match timeout_at(deadline, self.pool.wait(worker, fresh))
             .await
             .map_err(busy)?
@@ -68,11 +67,26 @@ impl Upstream {
             .dial(deadline)
             .await
             .map_err(|fault| SendFault::Unreachable(fault.to_string()))?;
-        let opened = match self.dialer.protocol() {
-            Protocol::Http1 => self.greet(stream, slot, worker).await,
-            Protocol::Http2 => self.greet_http2(stream, slot, worker).await,
+        let http2 = match self.dialer.protocol() {
+            Protocol::Http1 => false,
+            Protocol::Http2 => true,
+            Protocol::Either => stream.agreed_on_http2(),
         };
+        self.agreed_on_http1.store(!http2, Ordering::Relaxed);
+        let opened = match http2 {
+            false => self.greet(stream, slot, worker).await,
+            true => self.greet_http2(stream, slot, worker).await,
+        };
+        drop(turn);
         opened.map_err(|error| SendFault::Protocol(error.to_string()))
+    }
+
+    fn expects_http2(&self) -> bool {
+        match self.dialer.protocol() {
+            Protocol::Http1 => false,
+            Protocol::Http2 => true,
+            Protocol::Either => !self.agreed_on_http1.load(Ordering::Relaxed),
+        }
     }
 
     async fn greet(

@@ -106,8 +106,8 @@ impl Pool {
                         continue;
                     }
                 },
-                Kept::Idle(..) => match stack.pop() {
-                    Some(Kept::Idle(idle, since))
+                Kept::Idle(..) => match stack.remove(at) {
+                    Kept::Idle(idle, since)
                         if idle.sender.is_ready() && since.elapsed() < self.keepalive =>
                     {
                         Via::Http1(idle)

@@ -12,6 +12,7 @@ use std::time::Instant;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::support::gate::{Scratch, portcullis, said};
+use crate::support::http2::{Client, head};
 use crate::support::mint::jwks;
 use crate::support::{
     Answer, Connection, Gate, PATIENCE, Recorder, Request, Rig, Setup, a1, a2, access, get,
@@ -196,7 +197,7 @@ fn q03_under_traffic_each_request_is_judged_by_one_configuration() {
     let (done, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mix = get("/mix").bearer(&access().sign());
     std::thread::scope(|scope| {
-        for _ in 0..3 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 let mut connection = Connection::open(rig.gate.address);
                 while !done.load(Ordering::Relaxed) {
@@ -206,9 +207,34 @@ fn q03_under_traffic_each_request_is_judged_by_one_configuration() {
                 }
             });
         }
+        scope.spawn(|| {
+            let token = format!("Bearer {}", access().sign());
+            let mut fields = head("GET", "/mix");
+            fields.push(("authorization", &token));
+            while !done.load(Ordering::Relaxed) {
+                // A connection for a while: this client never gives its window back.
+                let mut client = Client::open(rig.gate.address, &[]);
+                for _ in 0..500 {
+                    assert_eq!(client.request(&fields).status, 200);
+                    sent.fetch_add(1, Ordering::Relaxed);
+                    if done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            }
+        });
         for round in 0..30 {
             let is_blue = round % 2 == 0;
             let before = sent.load(Ordering::Relaxed);
+            if round % 3 == 0 {
+                let bad = format!("# {round}\n{}", coloured(&rig, &blue, is_blue)) + "\n[routes";
+                place(&rig.gate, bad);
+                hang_up(&rig.gate);
+                let told = check(&rig.gate);
+                rig.gate.program.wait_for_log(|line| {
+                    said(line, "was refused") && line["faults"] == told.as_str()
+                });
+            }
             take(&rig.gate, &coloured(&rig, &blue, is_blue));
             // What is told to be in use is, for every request from then on.
             let door = if is_blue { 401 } else { 200 };

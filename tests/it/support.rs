@@ -6,6 +6,7 @@
 pub mod client;
 pub mod gate;
 pub mod http2;
+pub mod login;
 pub mod mint;
 pub mod recorder;
 pub mod rig;

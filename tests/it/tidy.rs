@@ -22,7 +22,9 @@ const LAYERS: [&[&str]; 9] = [
         "pool",
         "credential",
         "fetch",
+        "front",
         "upstream",
+        "outbound",
         "net",
     ],
     &["snapshot", "reload"],
@@ -41,11 +43,15 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("reqwest::", &["fetch"]),
     (
         "hyper::",
-        &["net", "upstream", "gate", "courier", "admin", "demo"],
+        &[
+            "net", "upstream", "front", "gate", "courier", "admin", "demo",
+        ],
     ),
     (
         "hyper_util::",
-        &["net", "upstream", "gate", "courier", "admin", "demo"],
+        &[
+            "net", "upstream", "front", "gate", "courier", "admin", "demo",
+        ],
     ),
     ("prometheus::", &["telemetry/metrics"]),
     ("toml::", &["config"]),

@@ -12,7 +12,11 @@ use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
 
 /// `[cors]`
-pub(super) fn cors(mut table: Table<'_>) -> Cors {
+pub(super) fn cors(item: Option<Item<'_>>) -> Option<Cors> {
+    item?.table("[cors]", "cors").map(read)
+}
+
+fn read(mut table: Table<'_>) -> Cors {
     let expected = "expected `allow_origins`: the pages that may read answers";
     let origins = table.required("allow_origins", expected, allow_origins);
     let credentials = table.take("allow_credentials");

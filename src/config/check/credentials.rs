@@ -6,7 +6,7 @@ mod grants;
 
 use std::sync::Arc;
 
-pub(super) use grants::region;
+pub(super) use grants::{client, confidential, region};
 
 use super::fetch;
 use crate::config::model::Credential;

@@ -15,14 +15,13 @@ use std::sync::Arc;
 use super::identity::{self, Globals, Plans};
 use super::pools::Pools;
 use super::upstreams::Upstreams;
-use super::{patterns, rules, server};
+use super::{login, patterns, rules, server};
 use crate::config::fault::Fault;
 use crate::config::inspection::Inspection;
-use crate::config::model::Paths;
+use crate::config::model::{Login, Paths};
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
 use crate::config::raw::{Span, Value};
-use crate::config::unavailable;
 use crate::policy::path::Kinds;
 use crate::policy::route::{Access, Mode, Pattern, Route, RouteTable};
 use crate::policy::rule::Rule;
@@ -37,6 +36,10 @@ pub(super) struct Around<'c> {
     pub(super) globals: &'c Globals,
     /// `[paths]`
     pub(super) paths: Paths,
+    /// Whether there is a `[login]`, be it good or not.
+    pub(super) has_login: bool,
+    /// `[login]`, if it is good.
+    pub(super) login: Option<&'c Login>,
     /// Whether a request for any host at all is taken.
     pub(super) any_host: bool,
     /// Whether the gate asks clients for certificates.
@@ -80,6 +83,7 @@ pub(super) fn routes(table: Table<'_>, defaults: &Table<'_>, around: &Around<'_>
             placed.push(Placed { route, span });
         }
     }
+    login::routes(&placed, around.login, at);
     coverage::hosts(&placed, around, at);
     let routes: Vec<Route> = placed.iter().map(|placed| placed.route.clone()).collect();
     for conflict in conflicts(&routes, around.paths) {
@@ -133,14 +137,12 @@ fn read(
     };
     let client_cert = certificate::read(&mut table, access, around.client_certificates);
     let narrowed = narrower::read(&mut table, access, around.pools);
-    let headers = table
-        .optional("headers", |item| {
-            item.table("`headers`", "identity.headers")
-        })
-        .map(identity::written)
-        .unwrap_or_default();
+    let headers = table.optional("headers", |item| {
+        item.table("`headers`", "identity.headers")
+    });
+    let headers = headers.map(identity::written).unwrap_or_default();
     let headers = plans.of(name, &headers, &table);
-    table.optional("login", login);
+    let login = login(&mut table, access, around);
     let upstream = table.or("upstream", |item| around.upstreams.named(item), 0);
     let strip_prefix = table.optional("strip_prefix", |item| {
         prefix::strip(item, pattern.as_ref(), around.paths.case)
@@ -159,6 +161,7 @@ fn read(
         pools: narrowed.pools,
         token_use: narrowed.token_use,
         client_ids: narrowed.client_ids,
+        login,
         rule,
         client_cert,
         mode,
@@ -202,9 +205,20 @@ fn mode(item: Item<'_>) -> Option<Mode> {
     item.one_of(&[("enforce", Mode::Enforce), ("audit", Mode::Audit)])
 }
 
-fn login(item: Item<'_>) -> Option<()> {
-    if item.boolean()? {
-        unavailable::value("routes.*", "login = true", item);
+/// `login`
+fn login(table: &mut Table<'_>, access: Access, around: &Around<'_>) -> bool {
+    let own = table.own("login").is_some();
+    let item = table.take("login");
+    let asked = item.and_then(|item| Some((item, login::asked(item, access, own)?)));
+    let Some((item, true)) = asked else {
+        return false;
+    };
+    if !around.has_login {
+        item.refuse_with_help::<()>(
+            "this route lets browsers sign in, and there is no [login]",
+            "expected a [login] table",
+            "pool, domain, client_id and session_key are all it needs",
+        );
     }
-    Some(())
+    true
 }

@@ -1,5 +1,7 @@
 //! `[credentials.NAME]` and `[outbound.NAME]`, checked.
 
+pub mod metadata;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::{loaded, refused};
+use super::refused;
 
 #[test]
 fn a_typo_is_told_with_the_nearest_key() {
@@ -469,33 +469,6 @@ url = "unix:app.sock"
 
     portcullis.toml: 1 fault
     "#);
-}
-
-#[test]
-fn what_this_version_lacks_is_told_and_never_ignored() {
-    assert_snapshot!(refused(
-        r#"[login]
-pool = "main"
-[routes]
-"/a" = { login = true }
-"#
-    ), @r#"
-    error: `[login]` is not available in this version
-     --> portcullis.toml:4:2
-      |
-    4 | [login]
-      |  ^^^^^ not available in this version
-
-    error: browser sign-in (`login`) is not available in this version
-     --> portcullis.toml:7:18
-      |
-    7 | "/a" = { login = true }
-      |                  ^^^^ not available in this version
-
-    portcullis.toml: 2 faults
-    "#);
-    assert!(refused("[credential.billing]\n").contains("did you mean `credentials`?"));
-    loaded("[upstream]\nhttp2 = false\n[routes]\n\"/a\" = { login = false }\n");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::policy::permit::{Head, Policy};
 use crate::policy::route::Host;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
+use crate::session::Channel;
 
 /// The host of a request that names none, where every host is taken.
 const PLACEHOLDER: &str = "localhost";
@@ -90,6 +91,14 @@ fn assumed(policy: &Policy) -> String {
 }
 
 impl Arrived {
+    /// How a browser would have come: over https where the request says so, or from nowhere in particular.
+    fn channel(&self) -> Channel {
+        match self.uri.scheme_str() {
+            Some("http") => Channel::Loopback,
+            _ => Channel::Https,
+        }
+    }
+
     /// The head as the decision sees it.
     pub(super) fn head(&self) -> Head<'_> {
         let length = self.headers.get(header::CONTENT_LENGTH);
@@ -103,6 +112,8 @@ impl Arrived {
                 || self.headers.contains_key(header::TRANSFER_ENCODING),
             scheme: "http", // without TLS there is nothing to show either
             certificate: None,
+            channel: self.channel(),
+            renewed: None,
         }
     }
 }

@@ -165,6 +165,9 @@ fn answer(answer: &Answer) -> String {
     if answer.outcome == Outcome::Preflight {
         return "204, answered by the gate itself".to_owned();
     }
+    if answer.outcome == Outcome::Login {
+        return "answered by the gate itself".to_owned();
+    }
     let mut text = "forwarded".to_owned();
     if let (Some(upstream), Some(address)) = (&answer.upstream, &answer.address) {
         text.push_str(&format!(" to {upstream} at {address}"));

@@ -10,14 +10,15 @@ use serde_json::{Map, Value, json};
 use super::judge::Judge;
 use super::request::Arrived;
 use super::{
-    Answer, Asked, Check, Explanation, HeaderSeen, HintSeen, Names, Outcome, RefusalSeen,
-    RequestSeen, RouteSeen, Shown, TokenSeen, TokenState,
+    Answer, Asked, Check, Explanation, HeaderSeen, Names, Outcome, RefusalSeen, RequestSeen,
+    RouteSeen, Shown, TokenSeen, TokenState,
 };
 use crate::clock::Timestamp;
 use crate::identity::{self, Overrides};
 use crate::policy::path;
 use crate::policy::permit::{Policy, Rehearsal};
 use crate::policy::route::{self, Access, Found, Pattern, Route, Segment};
+use crate::policy::session::Endpoint;
 use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
 use crate::token::Principal;
@@ -56,6 +57,25 @@ pub(super) fn unreadable(asked: &Asked, refusal: &Refusal) -> Explanation {
 }
 
 impl Walk<'_> {
+    /// What a browser would see that nobody else does.
+    fn about_browsers(&self) -> Option<&'static str> {
+        let takes_sessions = self.rehearsal.route().is_some_and(|route| route.login);
+        let reason = self.rehearsal.refusal().map(|refusal| refusal.reason);
+        match (self.rehearsal.endpoint(), reason) {
+            (Some(Endpoint::Callback), _) => {
+                Some("browsers come back here from the pool's pages, with a code")
+            }
+            (Some(Endpoint::Logout), _) => Some("browsers sign out here"),
+            (None, Some(Reason::MissingToken)) if takes_sessions => {
+                Some("a browser that navigates here is sent to sign in")
+            }
+            (None, Some(Reason::StepUpRequired)) if takes_sessions => {
+                Some("a browser with a session that navigates here is sent to sign in again")
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn explanation(&self, names: &Names) -> Explanation {
         let route = self.rehearsal.route();
         Explanation {
@@ -139,6 +159,8 @@ impl Walk<'_> {
             .flatten();
         let place = found.as_ref().map(|found| place(found.place));
         if let Some(principal) = self.rehearsal.principal() {
+            let session = principal.signed_in.as_ref();
+            let place = place.or_else(|| session.map(|_| "session cookie".to_owned()));
             let state = match by_claims {
                 true => TokenState::Claims,
                 false => TokenState::Verified,
@@ -233,6 +255,9 @@ impl Walk<'_> {
         if let Some(refusal) = self.rehearsal.refusal() {
             return Answer::refused(refusal);
         }
+        if self.rehearsal.endpoint().is_some() {
+            return Answer::of(Outcome::Login);
+        }
         if self.rehearsal.is_preflight() && names.answers_preflights {
             return Answer {
                 status: Some(204),
@@ -268,6 +293,7 @@ impl Walk<'_> {
                 "this is a CORS preflight: it is matched by the method it asks for".to_owned(),
             );
         }
+        notes.extend(self.about_browsers().map(str::to_owned));
         if self.rehearsal.route().is_some_and(asks_certificate) {
             notes.push("it asks for a client certificate: none can be shown here".to_owned());
         }
@@ -287,68 +313,6 @@ impl Walk<'_> {
             });
         }
         notes
-    }
-}
-
-impl TokenSeen {
-    fn of_state(state: TokenState) -> TokenSeen {
-        TokenSeen {
-            state,
-            place: None,
-            pool: None,
-            token_use: None,
-            kind: None,
-            client_id: None,
-            sub: None,
-            expires_in: None,
-            scopes: Vec::new(),
-            groups: Vec::new(),
-            says: Map::new(),
-        }
-    }
-}
-
-impl Answer {
-    fn of(outcome: Outcome) -> Answer {
-        Answer {
-            outcome,
-            status: None,
-            refusal: None,
-            audit: None,
-            upstream: None,
-            address: None,
-            path: None,
-        }
-    }
-
-    fn refused(refusal: &Refusal) -> Answer {
-        Answer {
-            status: Some(refusal.reason.status()),
-            refusal: Some(RefusalSeen::of(refusal)),
-            ..Answer::of(Outcome::Refuse)
-        }
-    }
-}
-
-impl RefusalSeen {
-    fn of(refusal: &Refusal) -> RefusalSeen {
-        let hint = |name, value: &str| {
-            let value = value.to_owned();
-            Some(HintSeen { name, value })
-        };
-        RefusalSeen {
-            status: refusal.reason.status(),
-            reason: refusal.reason,
-            detail: refusal.detail.to_string(),
-            hint: match &refusal.hint {
-                Hint::None => None,
-                Hint::Scope(scopes) => hint("scope", scopes),
-                Hint::AcrValues(values) => hint("acr_values", values),
-                Hint::MaxAge(age) => hint("max_age", &age.as_secs().to_string()),
-                Hint::Allow(methods) => hint("allow", methods),
-                Hint::RetryAfter(wait) => hint("retry_after", &wait.as_secs().to_string()),
-            },
-        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::identity::ClientCertificate;
 use crate::policy::route;
 use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
+use crate::session::{Channel, Session};
 
 /// The head of a request, as far as the decision needs it.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +31,14 @@ pub struct Head<'a> {
     pub scheme: &'a str,
     /// The client's certificate, verified.
     pub certificate: Option<&'a ClientCertificate>,
+    /// How the browser came, if it is one.
+    pub channel: Channel,
+    /// A session that takes the place of the one in its cookies: its tokens were renewed.
+    pub renewed: Option<&'a Session>,
 }
 
 /// RFC 9112 §3.2, and what hyper lets pass: P11, P12, P13, P15 in the threat table. Answers the host, normalised.
-pub(super) fn check_head<'a>(head: &Head<'a>) -> Result<Cow<'a, str>, Refusal> {
+pub fn check_head<'a>(head: &Head<'a>) -> Result<Cow<'a, str>, Refusal> {
     let bad = |detail| Err(Refusal::new(Reason::BadRequest, detail));
     if matches!(*head.method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::new(

@@ -6,12 +6,12 @@
 use http::{HeaderMap, Method};
 
 use super::allowed::{check_allowed, check_certificate};
-use super::{Head, Permit, Policy, check_rule, may_use_cookie};
+use super::token::{check_rule, may_use_cookie};
+use super::{Head, Permit, Policy};
 use crate::clock::Timestamp;
 use crate::identity::{self, Proof};
 use crate::policy::path::Readings;
 use crate::policy::route::{self, Access, Found};
-use crate::token::find::Place;
 
 /// Whether the method that an override header names is allowed here too: the same pattern takes it, and the request meets
 /// all that is asked for it (P16). More than one header, or more than one value, is never passed.
@@ -40,7 +40,7 @@ pub(super) fn may_override(
         ..*head
     };
     // A page of another site may send a GET with a cookie, but not one that is a DELETE to the service behind.
-    if matches!(permit.place, Some(Place::Cookie(_))) && !may_use_cookie(&named, policy) {
+    if permit.by_cookie && !may_use_cookie(&named, policy) {
         return false;
     }
     let other = &policy.routes[index];

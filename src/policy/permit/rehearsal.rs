@@ -9,6 +9,7 @@ use super::{Admission, Evidence, Head, Permit, Policy, decide};
 use crate::clock::Timestamp;
 use crate::identity::Overrides;
 use crate::policy::route::Route;
+use crate::policy::session::Endpoint;
 use crate::refusal::Refusal;
 use crate::token::Principal;
 
@@ -47,7 +48,7 @@ impl<'p> Rehearsal<'p> {
         match &self.0 {
             Admission::Permit(permit) => Some(permit.route),
             Admission::Refuse(route, ..) => *route,
-            Admission::NeedKeys(_) => None,
+            Admission::NeedKeys(_) | Admission::Own(_) => None,
         }
     }
 
@@ -56,7 +57,15 @@ impl<'p> Rehearsal<'p> {
         match &self.0 {
             Admission::Permit(permit) => permit.principal.as_ref(),
             Admission::Refuse(_, principal, _) => principal.as_ref(),
-            Admission::NeedKeys(_) => None,
+            Admission::NeedKeys(_) | Admission::Own(_) => None,
+        }
+    }
+
+    /// What of signing in and out it is for, if it is.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self.0 {
+            Admission::Own(endpoint) => Some(endpoint),
+            _ => None,
         }
     }
 

@@ -30,6 +30,7 @@ fn route(key: &str, access: Access, scope: &str) -> Route {
         pools: None,
         token_use: None,
         client_ids: None,
+        login: false,
         rule: Rule { requirements },
         client_cert: None,
         mode: Mode::Enforce,
@@ -74,6 +75,7 @@ fn policy(routes: Vec<Route>) -> Policy {
         cors: true,
         cross_site: Vec::new(),
         external_origin: None,
+        sessions: None,
     }
 }
 
@@ -151,6 +153,8 @@ impl Asked {
             has_body: self.has_body,
             scheme: "http",
             certificate: None,
+            channel: Default::default(),
+            renewed: None,
         };
         admit(
             &head,
@@ -166,6 +170,7 @@ impl Asked {
     fn outcome(&self) -> String {
         match self.admit() {
             Admission::Permit(permit) => format!("permit {}", permit.route().name),
+            Admission::Own(endpoint) => format!("own {endpoint:?}"),
             Admission::NeedKeys(pool) => format!("need keys of {pool}"),
             Admission::Refuse(_, _, refusal) => refusal.reason.to_string(),
         }
@@ -500,7 +505,7 @@ fn p10_a_rewritten_path_is_read_again() {
         match asked.admit() {
             Admission::Permit(permit) => permit.target().unwrap_or("as it is").to_owned(),
             Admission::Refuse(_, _, refusal) => refusal.reason.to_string(),
-            Admission::NeedKeys(_) => unreachable!("no token is looked at"),
+            Admission::NeedKeys(_) | Admission::Own(_) => unreachable!("no token is looked at"),
         }
     };
     assert_eq!(rewritten("/api/x", None, None), "as it is");
@@ -646,7 +651,7 @@ fn p10_no_reading_of_a_rewritten_path_leaves_its_prefix() {
         match asked.admit() {
             Admission::Permit(permit) => permit.target().unwrap_or("as it is").to_owned(),
             Admission::Refuse(_, _, refusal) => refusal.reason.to_string(),
-            Admission::NeedKeys(_) => unreachable!("no token is looked at"),
+            Admission::NeedKeys(_) | Admission::Own(_) => unreachable!("no token is looked at"),
         }
     };
     let dots = Kinds::DOT_SEGMENTS;

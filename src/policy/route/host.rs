@@ -69,22 +69,21 @@ pub fn normalise_host(text: &str) -> Option<Cow<'_, str>> {
         let canonical = format!("[{}]", address.parse::<Ipv6Addr>().ok()?);
         return Some(Cow::Owned(canonical));
     }
-    let name = match text.split_once(':') {
-        Some((name, port)) => {
-            check_port(port)?;
-            name
+    let name = match text.bytes().position(|byte| byte == b':') {
+        Some(colon) => {
+            check_port(&text[colon + 1..])?;
+            &text[..colon]
         }
         None => text,
     };
     let name = name.strip_suffix('.').unwrap_or(name);
     // No percent-encoding, no sub-delimiters: RFC 3986 has them in a host, no name that resolves does.
-    let is_name = name.split('.').all(|label| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    let mut before = b'.';
+    let is_name = name.bytes().all(|byte| {
+        let has_label = std::mem::replace(&mut before, byte) != b'.';
+        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || byte == b'.' && has_label
     });
-    (is_name && name.len() <= LENGTH_MAX).then(|| super::fold(name))
+    (is_name && before != b'.' && name.len() <= LENGTH_MAX).then(|| super::fold(name))
 }
 
 fn check_port(text: &str) -> Option<()> {

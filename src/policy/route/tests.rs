@@ -26,6 +26,7 @@ fn route_of(name: &str, pattern: Pattern) -> Route {
         pools: None,
         token_use: None,
         client_ids: None,
+        login: false,
         rule: Rule::default(),
         client_cert: None,
         mode: Mode::Enforce,

@@ -88,10 +88,13 @@ async fn what_only_a_start_can_change_is_told_by_name_until_it_is_changed_back()
     ];
     assert_eq!(facts.restart, keys);
     assert_eq!(process.route(), "GET /two", "the rest is taken");
-    assert_eq!(process.reach.rooms[0].places().available_permits(), 7);
+    assert_eq!(process.reach.rooms.gate.places().available_permits(), 7);
     scratch.write("portcullis.toml", good);
     assert_eq!(process.taken().await.restart, [""; 0]);
-    assert_eq!(process.reach.rooms[0].places().available_permits(), 10_000);
+    assert_eq!(
+        process.reach.rooms.gate.places().available_permits(),
+        10_000
+    );
 }
 
 #[test]

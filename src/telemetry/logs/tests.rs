@@ -3,7 +3,7 @@
 use tracing::{Level, Metadata};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-use super::{may_be_told, one_line};
+use super::{may_be_told, one_line, tell_panic};
 
 /// Collects the targets of the events that may be told.
 #[derive(Clone, Default)]
@@ -53,4 +53,37 @@ fn q12_an_event_is_one_line() {
     );
     assert_eq!(one_line(b"\x1b[31mred\ntwo\n", true), "\u{1b}[31mred\ntwo");
     assert_eq!(one_line(b"\xff", false), "\u{fffd}");
+}
+
+#[test]
+fn q14_a_panic_is_told_by_its_place_and_never_in_its_own_words() {
+    #[derive(Clone, Default)]
+    struct Fields(std::sync::Arc<std::sync::Mutex<String>>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Fields {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            let mut visit = |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+                self.0
+                    .lock()
+                    .unwrap()
+                    .push_str(&format!("{field}: {value:?}\n"));
+            };
+            event.record(&mut visit);
+        }
+    }
+
+    let told = Fields::default();
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(tell_panic));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(told.clone()), || {
+        let sliced = std::panic::catch_unwind(|| "eyJ-hunter2-ü"[..13].is_empty());
+        assert!(sliced.is_err());
+    });
+    std::panic::set_hook(usual);
+    let told = told.0.lock().unwrap();
+    assert!(told.contains("src/telemetry/logs/tests.rs:"), "{told}");
+    assert!(
+        told.contains("panicked") && !told.contains("hunter2"),
+        "{told}"
+    );
 }

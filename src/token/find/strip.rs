@@ -2,10 +2,11 @@
 //!
 //! Reads cookies and parameters by the same rules as the search, so that what was found is what is removed.
 
-use http::header::{AUTHORIZATION, COOKIE};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
 use super::Place;
+use crate::http::cookies;
 
 /// Removes the token from `headers` where it was found in a header or a cookie (other cookies stay as they are).
 pub fn strip(place: &Place, headers: &mut HeaderMap) {
@@ -16,7 +17,7 @@ pub fn strip(place: &Place, headers: &mut HeaderMap) {
         Place::Header(name) => {
             headers.remove(name);
         }
-        Place::Cookie(name) => strip_cookie(name, headers),
+        Place::Cookie(name) => cookies::strip(headers, |known| known == name.as_bytes()),
         Place::Query(_) => {}
     }
 }
@@ -34,42 +35,4 @@ pub fn strip_query(place: &Place, query: &str) -> Option<String> {
     let kept: Vec<&str> = query.split('&').filter(|pair| !is_token(pair)).collect();
     let kept = kept.join("&");
     (!kept.is_empty()).then_some(kept)
-}
-
-/// The value of a cookie pair that has this name.
-pub(super) fn cookie_value<'a>(pair: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let equals = pair.iter().position(|byte| *byte == b'=')?;
-    let (key, value) = pair.split_at(equals);
-    (key.trim_ascii() == name.as_bytes()).then(|| value[1..].trim_ascii())
-}
-
-fn strip_cookie(name: &str, headers: &mut HeaderMap) {
-    let kept: Vec<HeaderValue> = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|line| without_cookie(line, name))
-        .collect();
-    headers.remove(COOKIE);
-    for line in kept {
-        headers.append(COOKIE, line);
-    }
-}
-
-/// A Cookie line without the pairs of this name; `None` when nothing is left of it.
-fn without_cookie(line: &HeaderValue, name: &str) -> Option<HeaderValue> {
-    let pairs: Vec<&[u8]> = line.as_bytes().split(|byte| *byte == b';').collect();
-    let kept: Vec<&[u8]> = pairs
-        .iter()
-        .filter(|pair| cookie_value(pair, name).is_none())
-        .copied()
-        .collect();
-    if kept.len() == pairs.len() {
-        return Some(line.clone());
-    }
-    let kept = kept.join(&b';');
-    let kept = kept.trim_ascii();
-    // A part of a valid value is a valid value; were it not, the line would be dropped rather than passed on.
-    (!kept.is_empty())
-        .then(|| HeaderValue::from_bytes(kept).ok())
-        .flatten()
 }

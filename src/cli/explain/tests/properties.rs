@@ -118,6 +118,8 @@ fn decided(sample: &Sample, asked: &Asked) -> Option<Decision> {
         has_body: headers.contains_key(header::CONTENT_LENGTH),
         scheme: "http",
         certificate: None,
+        channel: Default::default(),
+        renewed: None,
     };
     let cache = TokenCache::new(10);
     Some(
@@ -134,7 +136,7 @@ fn decided(sample: &Sample, asked: &Asked) -> Option<Decision> {
                 None,
                 None,
             ),
-            Admission::NeedKeys(_) => fail("keys are there"),
+            Admission::NeedKeys(_) | Admission::Own(_) => fail("keys are there"),
         },
     )
 }

@@ -127,7 +127,7 @@ fn endpoint(table: &mut Table<'_>) -> TokenEndpoint {
 }
 
 /// A URL that secrets are sent to.
-fn confidential(item: Item<'_>) -> Option<String> {
+pub(in crate::config::check) fn confidential(item: Item<'_>) -> Option<String> {
     let expected = "a URL such as \"https://acme.auth.eu-west-1.amazoncognito.com/oauth2/token\"";
     let url = origins::url(item, &["https", "http"], expected)?;
     if url.scheme == "http" && !url.is_loopback() {
@@ -170,7 +170,7 @@ fn parameters(item: Item<'_>) -> Option<Vec<(String, Secret)>> {
     Some(parameters)
 }
 
-fn client(table: &mut Table<'_>) -> Client {
+pub(in crate::config::check) fn client(table: &mut Table<'_>) -> Client {
     let id = table.required(
         "client_id",
         "expected `client_id`: the app client's",

@@ -1,6 +1,5 @@
 //! One destination: where it is, and what it is shown.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, header};
@@ -9,7 +8,7 @@ use crate::config::check::credentials::{self, Credentials};
 use crate::config::check::{certificates, headers, origins, patterns, server};
 use crate::config::fault::{Fault, mask};
 use crate::config::model::Address;
-use crate::config::model::credentials::{Destination, Grant, Shown, is_scope};
+use crate::config::model::credentials::{Destination, Grant, Shown, is_scope, metadata};
 use crate::config::raw::Value;
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
@@ -70,18 +69,9 @@ fn address(url: origins::Url) -> Address {
     }
 }
 
-/// Addresses that clouds answer with a machine's or a container's credentials. Names are looked at when they are resolved.
+/// Names are looked at when they are resolved.
 fn is_metadata(host: &str) -> bool {
-    match host.parse() {
-        Ok(IpAddr::V4(ip)) => ip.is_link_local() || ip == Ipv4Addr::new(100, 100, 100, 200),
-        Ok(IpAddr::V6(ip)) => {
-            ip == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
-                || ip == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)
-                || ip.is_unicast_link_local()
-                || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_link_local())
-        }
-        Err(_) => false,
-    }
+    host.parse().is_ok_and(metadata::is_metadata)
 }
 
 /// Reads what a destination is shown and how it is called.

@@ -6,13 +6,13 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::upgrade::{Line, Tunnel};
+use super::tunnel::{Line, Tunnel};
 use crate::net::wire::Tally;
 use crate::telemetry::Exchange;
 use crate::upstream::Reply;
 
 /// What is sent.
-pub(super) enum Content {
+pub enum Content {
     /// Our own words.
     Whole(Bytes),
     /// The upstream's, as they come.
@@ -30,12 +30,7 @@ pub struct Answer {
 
 impl Answer {
     /// The body of the answer to `exchange`. What becomes a tunnel is left with the `line`, and the exchange with it.
-    pub(super) fn new(
-        content: Content,
-        exchange: Box<Exchange>,
-        tally: Tally,
-        line: &Line,
-    ) -> Answer {
+    pub fn new(content: Content, exchange: Box<Exchange>, tally: Tally, line: &Line) -> Answer {
         let (content, exchange) = match content {
             Content::Tunnel(tunnel) => {
                 tally.tunnel();

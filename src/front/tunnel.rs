@@ -33,7 +33,7 @@ const CLOCK_CHECK: Duration = Duration::from_secs(15);
 /// What one client connection has of its own, beside what it shares with all.
 #[derive(Default)]
 pub struct Line {
-    pub(super) pins: Pins,
+    pub(crate) pins: Pins,
     tunnel: Mutex<Option<Tunnel>>,
 }
 
@@ -56,7 +56,7 @@ impl Line {
 }
 
 /// A client that asked for a WebSocket.
-pub(super) struct Asked {
+pub struct Asked {
     /// What it asked.
     pub(super) handshake: Handshake,
     /// Its side, once our 101 has left.
@@ -64,7 +64,7 @@ pub(super) struct Asked {
 }
 
 /// Both sides of a WebSocket.
-pub(super) struct Tunnel {
+pub struct Tunnel {
     client: OnUpgrade,
     upstream: OnUpgrade,
     clock: Clock,
@@ -85,7 +85,7 @@ impl Drop for Record {
 }
 
 /// Takes the upstream's 101 at its word, if it is the right word; answers ours for the client, hop-by-hop headers and all.
-pub(super) fn join(
+pub fn join(
     asked: Asked,
     answer: &mut Response<Reply>,
     clock: Clock,
