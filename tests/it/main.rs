@@ -14,6 +14,7 @@ mod courier;
 mod credentials;
 mod explain;
 mod framing;
+mod fuzz;
 mod headers;
 mod inject;
 mod keys;

@@ -1,0 +1,4 @@
+//! `properties/authorization.rs`, whatever the bytes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| portcullis_fuzz::authorization::check(bytes));

@@ -1,0 +1,4 @@
+//! `properties/configuration.rs`, whatever the bytes.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| portcullis_fuzz::configuration::check(bytes));
