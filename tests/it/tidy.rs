@@ -650,7 +650,7 @@ fn every_known_attack_is_in_the_table_and_held_where_that_says() {
         let id = cells
             .next()
             .filter(|id| ids(&id.to_lowercase()).count() == 1)?;
-        let places = cells.next_back()?.trim_end_matches(" |").split(", ");
+        let places = cells.nth(1)?.trim_end_matches(" |").split(", ");
         let places = places.map(|place| (id.to_owned(), place.trim_matches('`').to_owned()));
         Some(places.collect::<Vec<_>>())
     });
