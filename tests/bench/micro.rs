@@ -20,6 +20,7 @@ use portcullis::policy::permit::{Head, Policy};
 use portcullis::policy::{Admission, admit};
 use portcullis::reason::Reason;
 use portcullis::refusal::Refusal;
+use portcullis::session::Channel;
 use portcullis::token::Principal;
 use portcullis::token::cache::TokenCache;
 use portcullis::token::keys::{KeySet, Keys};
@@ -320,6 +321,8 @@ fn steps(most: usize) -> Vec<(String, Step)> {
                     has_body: false,
                     scheme: "http",
                     certificate: None,
+                    channel: Channel::Plain,
+                    renewed: None,
                 };
                 let admission = admit(&head, &b.policy, &b.ring, &b.cache, NOW, false);
                 assert_eq!(

@@ -23,6 +23,7 @@ use portcullis::net::wire::WireLimits;
 use portcullis::policy::permit::{Head, Permit};
 use portcullis::policy::route::Access;
 use portcullis::policy::{Admission, admit, path};
+use portcullis::session::Channel;
 use portcullis::token::cache::TokenCache;
 use portcullis::token::find;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -117,6 +118,8 @@ fn serve(written: &[u8], arrival: Arrival) -> StatusCode {
         has_body: !body.is_end_stream(),
         scheme: "http",
         certificate: None,
+        channel: Channel::Plain,
+        renewed: None,
     };
     let cache = TokenCache::new(4);
     match admit(
@@ -133,6 +136,7 @@ fn serve(written: &[u8], arrival: Arrival) -> StatusCode {
             StatusCode::OK
         }
         Admission::NeedKeys(_) => panic!("the keys were refreshed already"),
+        Admission::Own(_) => panic!("nobody signs in here"),
         Admission::Refuse(_, _, refusal) => {
             StatusCode::from_u16(refusal.reason.status()).expect("a reason has a status")
         }
