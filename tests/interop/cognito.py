@@ -21,7 +21,7 @@ SIGN_IN = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOK
 SETTINGS = {
     "BIND_HOST": "127.0.0.1",
     "MINISTACK_HOST": "127.0.0.1",
-    "SERVICES": "cognito-idp,sts,iam",
+    "SERVICES": "cognito-idp,cognito-identity,s3,sts,iam",
     "AUTH": "true",
     "IOT_MTLS_ENABLED": "0",
     "SFTP_ENABLED": "0",
