@@ -232,6 +232,13 @@ impl Shared {
         }
     }
 
+    /// Whether the token in hand is not due yet: somebody saw none, and asked only when it had just come (X11).
+    fn is_fresh(&self) -> bool {
+        let now = Instant::now();
+        self.good()
+            .is_some_and(|held| held.renew.is_none_or(|renew| renew > now))
+    }
+
     /// Forgets a token that nobody used.
     fn lapse(&self) {
         let current = self.held.load();
@@ -264,6 +271,10 @@ async fn run(running: Running, issuer: impl Issue) {
     loop {
         shared.due().await;
         shared.flights.begin();
+        if shared.is_fresh() {
+            shared.flights.settle(None);
+            continue;
+        }
         match issuer.issue().await {
             Ok(issued) => {
                 failures = 0;

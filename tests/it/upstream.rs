@@ -2,7 +2,7 @@
 
 mod connections;
 mod framing;
-mod stub;
+pub mod stub;
 mod tls;
 mod websocket;
 

@@ -117,6 +117,20 @@ async fn x11_a_thousand_callers_are_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn x11_who_asks_when_the_token_has_just_come_causes_no_second_fetch() {
+    let mut rig = rig();
+    let first = rig.ask();
+    rig.answers(token("one", HOUR)).await;
+    let _ = first.await.unwrap().unwrap();
+    // Its look at what is in hand was before the token came.
+    let late = rig.supply.clone();
+    let late = tokio::spawn(async move { late.shared.flights.ask().await });
+    settle().await;
+    assert!(late.is_finished() && !rig.is_asked());
+    assert_eq!(rig.supply.facts().fetches_ok, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn x11_callers_who_go_away_harm_neither_the_fetch_nor_the_others() {
     let mut rig = rig();
     let (gone, patient) = (rig.ask(), rig.ask());
