@@ -185,6 +185,7 @@ async fn decide<'s>(
         if let Some(visit) = visit
             && let Some(due) = visit.due(&admission, now)
         {
+            exchange.route = admission.route().map(|route| route.name.clone());
             visit.renew(gate, &parts.headers, due).await?;
             continue;
         }

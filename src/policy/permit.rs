@@ -73,6 +73,17 @@ pub enum Admission<'p> {
     Refuse(Option<&'p Route>, Option<Arc<Principal>>, Refusal),
 }
 
+impl<'p> Admission<'p> {
+    /// The route, if one was found.
+    pub fn route(&self) -> Option<&'p Route> {
+        match self {
+            Admission::Permit(permit) => Some(permit.route),
+            Admission::Refuse(route, ..) => *route,
+            Admission::NeedKeys(_) | Admission::Own(_) => None,
+        }
+    }
+}
+
 /// The right to forward one request. Made by [`admit`] alone.
 #[derive(Debug)]
 pub struct Permit<'p> {

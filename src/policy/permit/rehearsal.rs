@@ -45,11 +45,7 @@ impl<'p> Rehearsal<'p> {
 
     /// The route that answers, if one was found.
     pub fn route(&self) -> Option<&'p Route> {
-        match &self.0 {
-            Admission::Permit(permit) => Some(permit.route),
-            Admission::Refuse(route, ..) => *route,
-            Admission::NeedKeys(_) | Admission::Own(_) => None,
-        }
+        self.0.route()
     }
 
     /// Who a token that verified speaks for.

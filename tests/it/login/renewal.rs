@@ -124,6 +124,8 @@ fn l10_a_session_whose_token_is_over_waits_for_the_pool() {
     );
     assert!(!refused.header("retry-after").is_empty());
     assert!(browser.is_signed_in(), "an outage signs nobody out");
+    let record = site.rig.gate.record(&refused.header("x-request-id"));
+    assert_eq!(record["route"], "/app/{*rest}");
     site.idp.wishes().life = 3600;
     site.idp.wishes().instead = None;
     while browser.fetch("/app/x").status != 200 {
