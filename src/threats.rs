@@ -227,5 +227,7 @@
 //! | Q13 | what the log must not know | `telemetry::logs::tests`, `tests/admin` |
 //! | Q14 | a panic | `net::conn::tests`, `telemetry::logs::tests` |
 //! | Q15 | what admin must not tell, or do | `tests/admin`, `tests/status` |
+//! | Q16 | a long time under load, rotations and reloads | `interop/soak` |
+//! | Q17 | hardly any memory, descriptors, tasks or rights | `interop/soak` |
 //! | Q19 | configurations that invite mistakes | `config::tests::requirements`, `config::tests::trust`, `tests/commands` |
 //! | Q20 | `check` and `run` of one mind | `tests/reload` |

@@ -4,6 +4,7 @@
 //! `src/credential`.
 
 mod isolation;
+mod listeners;
 mod proxy;
 mod relay;
 mod signed;
