@@ -98,6 +98,7 @@ fn run(
         for (front, acceptor) in fronts {
             tokio::spawn(accept(front, shared.clone(), acceptor, watch.clone()));
         }
+        drop(watch); // those who accept are waited for, not this
         let live = shared.live.clone();
         tokio::spawn(async move {
             let mut tick = tokio::time::interval(SWEEP);
