@@ -127,7 +127,7 @@ def test_a_wrong_password_is_refused_by_srp_and_told_without_it(destination, ope
     assert (answer.status, answer.problem["reason"]) == (503, "token_unavailable")
     assert int(answer.headers["Retry-After"]) >= 1
     assert len(destination.upstream.requests) == before
-    assert "NotAuthorized" in courier.gate.process.log()
+    processes.wait_until(lambda: "NotAuthorized" in courier.gate.process.log(), "the fault to be logged")
     assert "Wrong-Horse" not in courier.gate.process.log()
 
 
