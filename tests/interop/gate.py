@@ -102,7 +102,7 @@ class Gate:
 
 def send(port, method, target, headers=(), body=None):
     """One request on a connection of its own, its headers byte for byte and repeated where they repeat."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.putrequest(method, target, skip_accept_encoding=True)
         for name, value in headers:
