@@ -259,16 +259,18 @@ def test_websockets_talk_through_it(gate, token, user, services):
 @mark.parametrize("code, reason", [(1000, "done"), (1001, "gone"), (1008, "no"), (1011, "broken"), (4321, "own \u2713")])
 def test_codes_of_a_close_pass_both_ways(gate, token, services, code, reason):
     url = f"ws://127.0.0.1:{gate.port}/ws"
+    closed_before = len(services["echo"].closed)
     with connect(url, additional_headers=bearer(token)) as socket:
         socket.send(f"close {code} {reason}")
         with pytest.raises(websockets.ConnectionClosed) as closed:
             socket.recv(timeout=30)
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (code, reason)
-    before = len(services["echo"].closed)
     with connect(url, additional_headers=bearer(token)) as socket:
         socket.close(code, reason)
-    told = processes.wait_until(lambda: services["echo"].closed[before:], "the service to hear the close")
-    assert told == [(code, reason)]
+    # The service hears the close of both: what answered its own, and what the client began.
+    both = closed_before + 2
+    processes.wait_until(lambda: len(services["echo"].closed) == both, "the service to hear both closes")
+    assert services["echo"].closed[closed_before:] == [(code, reason)] * 2
 
 
 def test_websockets_over_tls_and_without_a_token(gate, secure, token):
