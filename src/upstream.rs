@@ -5,6 +5,7 @@
 //! An exchange that does not end well takes its connection with it, so nothing half-read is ever used again.
 
 mod answer;
+mod exclusive;
 mod link;
 mod open;
 mod pins;
@@ -14,22 +15,20 @@ use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::task::Poll;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 
 use crate::config::model::{Address, HostHeader, Upstream as Settings};
-use crate::net::alarm::Alarm;
 use crate::net::body::{BodyCause, BodyFault, RequestBody};
 use crate::net::client_tls::TlsFault;
 use crate::net::dial::{Dialer, Protocol};
 use crate::policy::Permit;
 pub use answer::Reply;
+use exclusive::Exchanged;
 pub use pins::Pins;
 use pool::{Connection, Pool, Via};
 
@@ -336,46 +335,27 @@ async fn exchange(
     request: Request<RequestBody>,
     limit: Option<Duration>,
 ) -> Result<Response<Incoming>, Failed> {
-    match &mut connection.via {
-        Via::Http1(exclusive) => {
-            exclusive.gauge.start();
-            exclusive.alarm.set_or_clear(limit);
-            let answer = exclusive.sender.try_send_request(request);
-            let silent = || !exclusive.gauge.has_begun();
-            let answer = within(&mut exclusive.alarm, answer, silent).await;
-            exclusive.gauge.stop();
-            answer
-        }
+    let exchanged = match &mut connection.via {
+        Via::Http1(exclusive) => exclusive.exchange(request, limit).await,
         // What the upstream refused to read (REFUSED_STREAM, GOAWAY) is told as any other failure.
-        Via::Http2(stream) => {
-            let mut alarm = Alarm::default();
-            alarm.set_or_clear(limit);
-            within(&mut alarm, stream.sender.try_send_request(request), || true).await
-        }
-    }
-}
-
-async fn within(
-    alarm: &mut Alarm,
-    answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
-    silent: impl Fn() -> bool,
-) -> Result<Response<Incoming>, Failed> {
-    let mut answer = std::pin::pin!(answer);
-    std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
-        Poll::Pending => alarm
-            .poll(cx)
-            .map(|()| Err(Failed::Fault(SendFault::Timeout))),
-        Poll::Ready(answer) => {
-            Poll::Ready(answer.map_err(|mut failed| match failed.take_message() {
-                Some(request) => Failed::Unsent(Box::new(request)),
-                None => match classify(&failed.into_error()) {
-                    fault @ SendFault::Protocol(_) if silent() => Failed::Stale(fault),
-                    fault => Failed::Fault(fault),
-                },
-            }))
-        }
+        Via::Http2(stream) => stream.exchange(request, limit).await,
+    };
+    let mut failed = match exchanged {
+        Exchanged::Answer(Ok(answer)) => return Ok(answer),
+        Exchanged::Answer(Err(failed)) => failed,
+        Exchanged::Late => return Err(Failed::Fault(SendFault::Timeout)),
+    };
+    let silent = || match &connection.via {
+        Via::Http1(exclusive) => !exclusive.has_answered(),
+        Via::Http2(_) => true,
+    };
+    Err(match failed.take_message() {
+        Some(request) => Failed::Unsent(Box::new(request)),
+        None => match classify(&failed.into_error()) {
+            fault @ SendFault::Protocol(_) if silent() => Failed::Stale(fault),
+            fault => Failed::Fault(fault),
+        },
     })
-    .await
 }
 
 /// Whose fault a failed exchange was: a body of ours inside hyper's error is the client's, anything else the upstream's.

@@ -14,6 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::SendFault;
+use super::exclusive::unwoken;
 use super::pool::Connection;
 
 /// Refuses framing that hyper puts up with: a length beside chunks, a length twice, a coding we would hide (RFC 9112 §6.3).
@@ -53,9 +54,12 @@ pub struct Reply {
 impl Reply {
     pub(super) fn new(
         body: Incoming,
-        connection: Connection,
+        mut connection: Connection,
         uploaded: Option<Arc<AtomicBool>>,
     ) -> Reply {
+        if is_uploading(uploaded.as_ref()) {
+            connection.part();
+        }
         Reply {
             body,
             whole: false,
@@ -73,7 +77,19 @@ impl Body for Reply {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let Reply {
+            body, connection, ..
+        } = &mut *self;
+        let polled = match connection.as_mut().and_then(Connection::driven) {
+            None => Pin::new(body).poll_frame(cx),
+            Some(connection) => match Pin::new(&mut *body).poll_frame(&mut unwoken()) {
+                Poll::Pending => {
+                    connection.drive(cx);
+                    Pin::new(body).poll_frame(&mut unwoken())
+                }
+                ready => ready,
+            },
+        };
         self.whole |= matches!(polled, Poll::Ready(None));
         polled
     }
@@ -94,9 +110,13 @@ impl Drop for Reply {
         let Some(connection) = self.connection.take().filter(|_| whole) else {
             return; // dropped with its connection, which cancels what the upstream still does (S20)
         };
-        match &self.uploaded {
-            Some(uploaded) if !uploaded.load(Ordering::Acquire) => connection.abandon(),
-            _ => connection.release(),
+        match is_uploading(self.uploaded.as_ref()) {
+            true => connection.abandon(),
+            false => connection.release(),
         }
     }
+}
+
+fn is_uploading(uploaded: Option<&Arc<AtomicBool>>) -> bool {
+    uploaded.is_some_and(|uploaded| !uploaded.load(Ordering::Acquire))
 }
