@@ -14,7 +14,6 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::SendFault;
-use super::exclusive::unwoken;
 use super::pool::Connection;
 
 /// Refuses framing that hyper puts up with: a length beside chunks, a length twice, a coding we would hide (RFC 9112 §6.3).
@@ -80,15 +79,9 @@ impl Body for Reply {
         let Reply {
             body, connection, ..
         } = &mut *self;
-        let polled = match connection.as_mut().and_then(Connection::driven) {
+        let polled = match connection.as_mut().and_then(Connection::exclusive) {
+            Some(exclusive) => exclusive.poll_frame(body, cx),
             None => Pin::new(body).poll_frame(cx),
-            Some(connection) => match Pin::new(&mut *body).poll_frame(&mut unwoken()) {
-                Poll::Pending => {
-                    connection.drive(cx);
-                    Pin::new(body).poll_frame(&mut unwoken())
-                }
-                ready => ready,
-            },
         };
         self.whole |= matches!(polled, Poll::Ready(None));
         polled

@@ -199,10 +199,10 @@ impl Connection {
         }
     }
 
-    /// The connection, if nobody but its user moves it on.
-    pub(super) fn driven(&mut self) -> Option<&mut Exclusive> {
+    /// The connection, if it is an HTTP/1.1 one.
+    pub(super) fn exclusive(&mut self) -> Option<&mut Exclusive> {
         match &mut self.via {
-            Via::Http1(exclusive) => Some(&mut **exclusive).filter(|it| !it.is_apart()),
+            Via::Http1(exclusive) => Some(exclusive),
             Via::Http2(_) => None,
         }
     }
