@@ -46,6 +46,8 @@ fn framing(headers: &HeaderMap) -> Option<()> {
 pub struct Reply {
     body: Incoming,
     whole: bool,
+    /// Why it broke off, kept back until what came before it has left.
+    fault: Option<hyper::Error>,
     connection: Option<Connection>,
     uploaded: Option<Arc<AtomicBool>>,
 }
@@ -62,6 +64,7 @@ impl Reply {
         Reply {
             body,
             whole: false,
+            fault: None,
             connection: Some(connection),
             uploaded,
         }
@@ -76,6 +79,9 @@ impl Body for Reply {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Some(fault) = self.fault.take() {
+            return Poll::Ready(Some(Err(fault)));
+        }
         let Reply {
             body, connection, ..
         } = &mut *self;
@@ -84,6 +90,12 @@ impl Body for Reply {
             None => Pin::new(body).poll_frame(cx),
         };
         self.whole |= matches!(polled, Poll::Ready(None));
+        if let Poll::Ready(Some(Err(fault))) = polled {
+            // hyper drops what it has not written yet when a body fails; while one is pending it writes.
+            self.fault = Some(fault);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         polled
     }
 
