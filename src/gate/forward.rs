@@ -147,7 +147,6 @@ fn rewrite(
         .get(header::HOST)
         .cloned()
         .unwrap_or(HeaderValue::from_static(""));
-    let peer = exchange.client.map(|client| client.ip().to_canonical());
     let trusted = config.server.trusts(exchange.client);
     hop::strip(headers);
     join_cookies(headers);
@@ -165,7 +164,7 @@ fn rewrite(
     }
     forwarded::apply(
         &forwarded::Origin {
-            peer,
+            peer: seen.line.peer.as_ref(),
             trusted,
             scheme: seen.scheme,
             host: &host,

@@ -29,17 +29,19 @@ pub(super) fn check(answer: &Response<Incoming>) -> Result<(), SendFault> {
 }
 
 fn framing(headers: &HeaderMap) -> Option<()> {
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let (length, coding) = (lengths.next(), codings.next());
-    let once = lengths.next().is_none() && codings.next().is_none();
-    let plain = match (length, coding) {
-        (None, None) => true,
-        (Some(length), None) => length.as_bytes().iter().all(u8::is_ascii_digit),
-        (None, Some(coding)) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
-        (Some(_), Some(_)) => false,
-    };
-    (once && plain).then_some(())
+    let mut framed = false;
+    for (name, value) in headers {
+        let plain = match *name {
+            header::CONTENT_LENGTH => value.as_bytes().iter().all(u8::is_ascii_digit),
+            header::TRANSFER_ENCODING => value.as_bytes().eq_ignore_ascii_case(b"chunked"),
+            _ => continue,
+        };
+        if framed || !plain {
+            return None;
+        }
+        framed = true;
+    }
+    Some(())
 }
 
 /// The body of an answer; holds its connection until it has been read to its end.
