@@ -32,6 +32,9 @@ use crate::upstream::{self, Caller, Upstream};
 /// Tells the upstream why a request on an audit route would have been refused.
 const AUDIT: HeaderName = HeaderName::from_static("x-portcullis-audit");
 
+/// About as many headers are added to a request.
+const OURS: usize = 8;
+
 /// Forwards one permitted request.
 pub(super) async fn forward(
     gate: &Gate,
@@ -148,6 +151,7 @@ fn rewrite(
         .cloned()
         .unwrap_or(HeaderValue::from_static(""));
     let trusted = config.server.trusts(exchange.client);
+    headers.reserve(OURS); // grown once, and not for each
     hop::strip(headers);
     join_cookies(headers);
     if let Some(sessions) = &snapshot.policy.sessions {
