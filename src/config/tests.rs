@@ -16,6 +16,7 @@ mod secrecy;
 mod text;
 mod trust;
 mod warnings;
+mod words;
 
 use std::path::Path;
 
@@ -61,6 +62,7 @@ fn on_machine<T>(look: impl FnOnce(&Surroundings<'_>) -> T) -> T {
         }
         Some("/etc/no-keys.json") => Ok(br#"{"keys":[]}"#.to_vec()),
         Some("/etc/ca.pem") => Ok(b"-----BEGIN CERTIFICATE-----".to_vec()),
+        Some("/etc/large") => Ok(vec![b'x'; (1 << 20) + 1]),
         _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
     };
     let surroundings = Surroundings {
