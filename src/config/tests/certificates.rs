@@ -10,7 +10,7 @@ use super::POOL;
 use super::words::words;
 
 /// A certificate for `name` and its key, as PEM.
-fn pair(name: &str) -> (String, String) {
+pub(super) fn pair(name: &str) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())

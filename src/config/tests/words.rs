@@ -84,6 +84,8 @@ extra_issuers = ["https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xy
 issuer = "id.example.com"
 client_ids = ["app"]
 extra_issuers = 1
+[pools.second.fetch]
+ca_file = "/etc/cut.pem"
 [fetch]
 ca_file = "/etc/large"
 [tokens]
@@ -98,6 +100,7 @@ otlp_endpoint = "127.0.0.1:4318"
     pool `main` has this issuer already: expected further issuers, not its own
     `issuer` is not such a URL: expected a URL such as "https://id.example.com"
     `extra_issuers` is an integer: expected a list of issuer URLs
+    there is no certificate in this file: expected PEM: -----BEGIN CERTIFICATE-----
     this file is too large: expected at most 1 MiB
     `cross_site` is an integer: expected a list of origins
     unknown key `cookies` in a place of `sources`: this key is not known here; did you mean `cookie`?
@@ -143,6 +146,7 @@ fn of_routes_and_rules() {
 "/open" = { access = "certificate", pools = ["main"] }
 "/asked" = { client_cert = { san = 1 } }
 "/maybe" = { access = "optional", client_cert = {} }
+"/nothing" = { claims = { plan = "", region = ["eu", ""] } }
 "#;
     let deep = format!("\"{}\" = {{}}\n", "/a".repeat(257));
     assert_snapshot!(told(&format!("{text}{deep}")), @r#"
@@ -161,6 +165,8 @@ fn of_routes_and_rules() {
     this route asks for something, and is open: no token is looked at on a `certificate` route; set `access = "authenticated"`, or leave this out
     this route asks for a certificate, and the gate asks nobody for one: expected `[server] tls` with `client_ca_file`; tls = { cert_file = "…", key_file = "…", client_ca_file = "…" }
     this route asks for something, and is open: only an `authenticated` or `certificate` route asks for a certificate; set `access = "authenticated"`, or leave this out
+    this string is empty: expected a string
+    this string is empty: expected a string
     this is no route pattern: a path has at most 256 segments; a pattern is [METHOD[,METHOD…] ][host]/path: "GET /orders/{id}"
     "#);
 }
