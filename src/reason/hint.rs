@@ -58,7 +58,7 @@ impl Reason {
                 "The user must sign in again, more strongly or more recently: the client has to follow the challenge."
             }
             Reason::NoRoute => {
-                "No route names this host, method and path: if clients need it, add a line to [routes] (learn can draft one). A call out needs its destination, and its pattern in allow."
+                "No route names this request: if clients need it, add a line to [routes] (learn drafts one); for a call out, a destination or an allow."
             }
             Reason::TokenNotAllowed => {
                 "The token is good, but not on this route: see the route's pools, client_ids and token_use."
