@@ -7,6 +7,7 @@
 mod answer;
 mod link;
 mod open;
+mod patience;
 mod pins;
 mod pool;
 
@@ -25,11 +26,12 @@ use hyper::client::conn::TrySendError;
 
 use crate::config::model::{Address, HostHeader, Upstream as Settings};
 use crate::net::alarm::Alarm;
-use crate::net::body::{BodyCause, BodyFault, RequestBody};
+use crate::net::body::{BodyCause, BodyFault, RequestBody, Upload};
 use crate::net::client_tls::TlsFault;
 use crate::net::dial::{Dialer, Protocol};
 use crate::policy::Permit;
 pub use answer::Reply;
+use patience::Patience;
 pub use pins::Pins;
 use pool::{Connection, Pool, Via};
 
@@ -274,13 +276,13 @@ pub async fn send(
         .timeout()
         .unwrap_or(upstream.settings.response_timeout);
     let switches = request.headers().contains_key(header::UPGRADE);
-    let uploaded = request.body().uploaded();
+    let upload = request.body().upload();
     let mut fresh = false;
     loop {
         let mut connection = upstream.connection(caller, fresh).await?;
         upstream.fit(&mut request, &connection.via);
         let again = connection.reused.then(|| copy(&request)).flatten();
-        match exchange(&mut connection, request, limit).await {
+        match exchange(&mut connection, request, limit, upload.as_deref()).await {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !switches => {
                 return Err(SendFault::Protocol(
                     "it switched protocols unasked".to_owned(),
@@ -291,7 +293,7 @@ pub async fn send(
                 if pins::binds(answer.headers()) {
                     connection.pin(caller.pins);
                 }
-                return Ok(answer.map(|body| Reply::new(body, connection, uploaded)));
+                return Ok(answer.map(|body| Reply::new(body, connection, upload)));
             }
             Err(Failed::Unsent(unsent)) if connection.reused => request = *unsent,
             Err(Failed::Unsent(_)) => {
@@ -335,34 +337,35 @@ async fn exchange(
     connection: &mut Connection,
     request: Request<RequestBody>,
     limit: Option<Duration>,
+    upload: Option<&Upload>,
 ) -> Result<Response<Incoming>, Failed> {
     match &mut connection.via {
         Via::Http1(exclusive) => {
             exclusive.gauge.start();
-            exclusive.alarm.set_or_clear(limit);
+            let patience = Patience::begin(&mut exclusive.alarm, limit, upload);
             let answer = exclusive.sender.try_send_request(request);
             let silent = || !exclusive.gauge.has_begun();
-            let answer = within(&mut exclusive.alarm, answer, silent).await;
+            let answer = within(patience, answer, silent).await;
             exclusive.gauge.stop();
             answer
         }
         // What the upstream refused to read (REFUSED_STREAM, GOAWAY) is told as any other failure.
         Via::Http2(stream) => {
             let mut alarm = Alarm::default();
-            alarm.set_or_clear(limit);
-            within(&mut alarm, stream.sender.try_send_request(request), || true).await
+            let patience = Patience::begin(&mut alarm, limit, upload);
+            within(patience, stream.sender.try_send_request(request), || true).await
         }
     }
 }
 
 async fn within(
-    alarm: &mut Alarm,
+    mut patience: Patience<'_>,
     answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
     silent: impl Fn() -> bool,
 ) -> Result<Response<Incoming>, Failed> {
     let mut answer = std::pin::pin!(answer);
     std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
-        Poll::Pending => alarm
+        Poll::Pending => patience
             .poll(cx)
             .map(|()| Err(Failed::Fault(SendFault::Timeout))),
         Poll::Ready(answer) => {

@@ -5,7 +5,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,6 +14,7 @@ use hyper::body::Incoming;
 
 use super::SendFault;
 use super::pool::Connection;
+use crate::net::body::Upload;
 
 /// Refuses framing that hyper puts up with: a length beside chunks, a length twice, a coding we would hide (RFC 9112 §6.3).
 pub(super) fn check(answer: &Response<Incoming>) -> Result<(), SendFault> {
@@ -47,20 +47,20 @@ pub struct Reply {
     body: Incoming,
     whole: bool,
     connection: Option<Connection>,
-    uploaded: Option<Arc<AtomicBool>>,
+    upload: Option<Arc<Upload>>,
 }
 
 impl Reply {
     pub(super) fn new(
         body: Incoming,
         connection: Connection,
-        uploaded: Option<Arc<AtomicBool>>,
+        upload: Option<Arc<Upload>>,
     ) -> Reply {
         Reply {
             body,
             whole: false,
             connection: Some(connection),
-            uploaded,
+            upload,
         }
     }
 }
@@ -94,8 +94,8 @@ impl Drop for Reply {
         let Some(connection) = self.connection.take().filter(|_| whole) else {
             return; // dropped with its connection, which cancels what the upstream still does (S20)
         };
-        match &self.uploaded {
-            Some(uploaded) if !uploaded.load(Ordering::Acquire) => connection.abandon(),
+        match &self.upload {
+            Some(upload) if !upload.is_whole() => connection.abandon(),
             _ => connection.release(),
         }
     }

@@ -22,7 +22,6 @@ from websockets.sync.client import connect
 POLICY = """\
 [upstreams.storage]
 url = "{storage}"
-response_timeout = "5m" # which begins with the upload
 
 [upstreams.echo]
 url = "{echo}"

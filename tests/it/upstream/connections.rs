@@ -1,5 +1,6 @@
 //! Connections that are kept, that turn out to be closed, that are the client's own, that can't be had.
 
+use std::io::Write as _;
 use std::sync::mpsc;
 
 use super::{Bare, Behind};
@@ -121,6 +122,48 @@ fn q07_silence_is_a_timeout() {
     );
     rig.upstream.answer(|_| Answer::ok());
     assert_eq!(rig.forwards(&get("/public")).connection, 1);
+}
+
+#[test]
+fn an_upload_may_take_longer_than_its_answer_may() {
+    let rig = Setup::standard()
+        .upstream(r#"response_timeout = "300ms""#)
+        .start();
+    rig.upstream.answer(|request| match request.method() {
+        "POST" => Answer::ok(),
+        _ => Answer::raw("").silent(),
+    });
+    let mut client = Connection::open(rig.gate.address);
+    client.write("POST /public HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nsome");
+    rig.upstream.wait_for_text("some");
+    // That time passes, from beginning to end.
+    assert_eq!(rig.send(&get("/public")).status, 504);
+    client.write("more");
+    assert_eq!(client.read("POST").status, 200);
+}
+
+#[test]
+fn q07_an_upstream_that_takes_no_body_is_a_timeout() {
+    let bare = Bare::start(move |_, mut wire| {
+        wire.head();
+        loop {
+            std::thread::park(); // with its end of the connection open, unread
+        }
+    });
+    let behind = Behind::start(
+        &Setup::standard().upstream(r#"response_timeout = "200ms""#),
+        &bare.url(),
+    );
+    let mut client = super::Wire::open(behind.gate.address);
+    // More than all buffers on the way hold.
+    let length = 50 << 20;
+    client.write(format!(
+        "POST /public HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
+    ));
+    let mut sending = client.stream.try_clone().unwrap();
+    std::thread::spawn(move || sending.write_all(&vec![b'x'; length]));
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 504 "), "{head}");
 }
 
 #[test]
