@@ -4,6 +4,7 @@
 //! with its purpose and its name bound to it); all the same its access token is verified like any other. A cookie that does
 //! not open is no cookie: nothing here ever tells why, and nothing panics whatever is sent.
 
+mod callback;
 mod cookies;
 mod seal;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+pub use callback::{NOT_BEGUN, Said};
 pub use cookies::{Channel, Jar, MOST_PARTS};
 pub use seal::{Key, Keys, Purpose};
 

@@ -8,6 +8,7 @@ mod answer;
 mod exclusive;
 mod link;
 mod open;
+mod patience;
 mod pins;
 mod pool;
 
@@ -23,7 +24,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::config::model::{Address, HostHeader, Upstream as Settings};
-use crate::net::body::{BodyCause, BodyFault, RequestBody};
+use crate::net::body::{BodyCause, BodyFault, RequestBody, Upload};
 use crate::net::client_tls::TlsFault;
 use crate::net::dial::{Dialer, Protocol};
 use crate::policy::Permit;
@@ -273,13 +274,13 @@ pub async fn send(
         .timeout()
         .unwrap_or(upstream.settings.response_timeout);
     let switches = request.headers().contains_key(header::UPGRADE);
-    let uploaded = request.body().uploaded();
+    let upload = request.body().upload();
     let mut fresh = false;
     loop {
         let mut connection = upstream.connection(caller, fresh).await?;
         upstream.fit(&mut request, &connection.via);
         let again = connection.reused.then(|| copy(&request)).flatten();
-        match exchange(&mut connection, request, limit).await {
+        match exchange(&mut connection, request, limit, upload.as_deref()).await {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !switches => {
                 return Err(SendFault::Protocol(
                     "it switched protocols unasked".to_owned(),
@@ -290,7 +291,7 @@ pub async fn send(
                 if pins::binds(answer.headers()) {
                     connection.pin(caller.pins);
                 }
-                return Ok(answer.map(|body| Reply::new(body, connection, uploaded)));
+                return Ok(answer.map(|body| Reply::new(body, connection, upload)));
             }
             Err(Failed::Unsent(unsent)) if connection.reused => request = *unsent,
             Err(Failed::Unsent(_)) => {
@@ -334,11 +335,12 @@ async fn exchange(
     connection: &mut Connection,
     request: Request<RequestBody>,
     limit: Option<Duration>,
+    upload: Option<&Upload>,
 ) -> Result<Response<Incoming>, Failed> {
     let exchanged = match &mut connection.via {
-        Via::Http1(exclusive) => exclusive.exchange(request, limit).await,
+        Via::Http1(exclusive) => exclusive.exchange(request, limit, upload).await,
         // What the upstream refused to read (REFUSED_STREAM, GOAWAY) is told as any other failure.
-        Via::Http2(stream) => stream.exchange(request, limit).await,
+        Via::Http2(stream) => stream.exchange(request, limit, upload).await,
     };
     let mut failed = match exchanged {
         Exchanged::Answer(Ok(answer)) => return Ok(answer),

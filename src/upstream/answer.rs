@@ -5,7 +5,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,6 +14,7 @@ use hyper::body::Incoming;
 
 use super::SendFault;
 use super::pool::Connection;
+use crate::net::body::Upload;
 
 /// Refuses framing that hyper puts up with: a length beside chunks, a length twice, a coding we would hide (RFC 9112 §6.3).
 pub(super) fn check(answer: &Response<Incoming>) -> Result<(), SendFault> {
@@ -51,16 +51,16 @@ pub struct Reply {
     /// Why it broke off, kept back until what came before it has left.
     fault: Option<hyper::Error>,
     connection: Option<Connection>,
-    uploaded: Option<Arc<AtomicBool>>,
+    upload: Option<Arc<Upload>>,
 }
 
 impl Reply {
     pub(super) fn new(
         body: Incoming,
         mut connection: Connection,
-        uploaded: Option<Arc<AtomicBool>>,
+        upload: Option<Arc<Upload>>,
     ) -> Reply {
-        if is_uploading(uploaded.as_ref()) {
+        if is_uploading(upload.as_deref()) {
             connection.part();
         }
         Reply {
@@ -68,7 +68,7 @@ impl Reply {
             whole: false,
             fault: None,
             connection: Some(connection),
-            uploaded,
+            upload,
         }
     }
 }
@@ -117,13 +117,13 @@ impl Drop for Reply {
         let Some(connection) = self.connection.take().filter(|_| whole) else {
             return; // dropped with its connection, which cancels what the upstream still does (S20)
         };
-        match is_uploading(self.uploaded.as_ref()) {
+        match is_uploading(self.upload.as_deref()) {
             true => connection.abandon(),
             false => connection.release(),
         }
     }
 }
 
-fn is_uploading(uploaded: Option<&Arc<AtomicBool>>) -> bool {
-    uploaded.is_some_and(|uploaded| !uploaded.load(Ordering::Acquire))
+fn is_uploading(upload: Option<&Upload>) -> bool {
+    upload.is_some_and(|upload| !upload.is_whole())
 }

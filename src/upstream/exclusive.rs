@@ -24,8 +24,9 @@ use tokio::task::{AbortHandle, coop};
 
 use super::ANSWER_HEAD_BYTES;
 use super::link::{Gauge, Link};
+use super::patience::Patience;
 use crate::net::alarm::Alarm;
-use crate::net::body::RequestBody;
+use crate::net::body::{RequestBody, Upload};
 use crate::net::dial::Stream;
 
 /// How long an upload may go on behind an answer that did not wait for it.
@@ -109,9 +110,11 @@ impl Exclusive {
         &mut self,
         request: Request<RequestBody>,
         limit: Option<Duration>,
+        upload: Option<&Upload>,
     ) -> Exchanged {
         self.gauge.start();
-        self.alarm.set_or_clear(limit);
+        let mut alarm = std::mem::take(&mut self.alarm);
+        let mut patience = Patience::begin(&mut alarm, limit, upload);
         // It is asked only after the connection was moved on, so it need wake nobody; and without a waker there must be no budget
         // either, for one that is used up would answer that it wakes.
         let answer = coop::unconstrained(self.sender.try_send_request(request));
@@ -122,9 +125,10 @@ impl Exclusive {
                 return Poll::Ready(Exchanged::Answer(answer));
             }
             self.rest(cx);
-            self.alarm.poll(cx).map(|()| Exchanged::Late)
+            patience.poll(cx).map(|()| Exchanged::Late)
         })
         .await;
+        self.alarm = alarm;
         self.gauge.stop();
         exchanged
     }

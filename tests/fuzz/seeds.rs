@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::{env, fs, io};
 
-use portcullis_fuzz::{authorization, configuration, head, jwks, path, token};
+use portcullis_fuzz::{authorization, configuration, head, jwks, path, session, token};
 
 fn main() -> io::Result<()> {
     let folder = env::args().nth(1).unwrap_or_else(|| "corpus".to_owned());
@@ -13,6 +13,7 @@ fn main() -> io::Result<()> {
         ("head", head::seeds()),
         ("jwks", jwks::seeds()),
         ("path", path::seeds()),
+        ("session", session::seeds()),
         ("token", token::seeds()),
     ] {
         let folder = Path::new(&folder).join(target);

@@ -62,7 +62,7 @@ def demo(tmp_path_factory):
 
 @fixture(scope="module")
 def gate(demo, open_gate):
-    found = requests.get(f"{demo.pool}/eu-west-1_DemoPool1/.well-known/jwks.json", timeout=20)
+    found = requests.get(f"{demo.pool}/eu-west-1_DemoPool1/.well-known/jwks.json", timeout=60)
     assert found.status_code == 200, found.text
     gate = open_gate(POLICY.format(pool=demo.pool))
     provoke(demo, gate)
@@ -349,7 +349,7 @@ def test_prometheus_scrapes_without_a_warning(gate, tmp_path):
 
     def ask(query):
         try:
-            answer = requests.get(f"{url}/api/v1/query", params={"query": query}, timeout=20).json()
+            answer = requests.get(f"{url}/api/v1/query", params={"query": query}, timeout=60).json()
         except (requests.ConnectionError, ValueError):
             return None
         return answer.get("data", {}).get("result")
@@ -358,7 +358,7 @@ def test_prometheus_scrapes_without_a_warning(gate, tmp_path):
         refused = processes.wait_until(lambda: ask("sum by (reason) (portcullis_refusals_total)"), "a scrape", 60)
         assert {sample["metric"]["reason"] for sample in refused} >= {"no_route", "missing_token"}
         assert ask("up")[0]["value"][1] == "1"
-        [target] = requests.get(f"{url}/api/v1/targets", timeout=20).json()["data"]["activeTargets"]
+        [target] = requests.get(f"{url}/api/v1/targets", timeout=60).json()["data"]["activeTargets"]
         assert (target["health"], target["lastError"]) == ("up", "")
         told = [line for line in process.log().splitlines() if "level=warn" in line or "level=error" in line]
         assert [line for line in told if "scrape" in line.lower()] == []

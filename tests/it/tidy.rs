@@ -38,7 +38,7 @@ const LAYERS: [&[&str]; 9] = [
 const FRONTS: [&str; 3] = ["gate", "courier", "admin"];
 
 /// Where a crate, or something of the machine, is at home. Nobody else names it.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 13] = [
     ("jsonwebtoken::", &["token/verify", "token/keys", "demo"]),
     ("reqwest::", &["fetch"]),
     (
@@ -57,6 +57,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("toml::", &["config"]),
     ("arc_swap::", &["snapshot", "pool/keyring", "credential"]),
     ("clap::", &["cli"]),
+    ("rustix::", &["net/descriptors"]),
     ("SystemTime::now", &["clock"]),
     ("std::env", &["cli", "config/interpolate"]),
     // A spawned task needs a plain owner: the process, a listener, a pool, an upstream's connection, the demo.

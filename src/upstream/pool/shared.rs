@@ -14,8 +14,9 @@ use tokio::time::Instant;
 
 use super::Pool;
 use crate::net::alarm::Alarm;
-use crate::net::body::RequestBody;
+use crate::net::body::{RequestBody, Upload};
 use crate::upstream::exclusive::Exchanged;
+use crate::upstream::patience::Patience;
 
 /// What an upstream is taken to allow before it has said so (RFC 9113 §6.5.2 recommends no less).
 const STREAMS: usize = 100;
@@ -92,13 +93,14 @@ impl Stream {
         &mut self,
         request: Request<RequestBody>,
         limit: Option<Duration>,
+        upload: Option<&Upload>,
     ) -> Exchanged {
         let mut alarm = Alarm::default();
-        alarm.set_or_clear(limit);
+        let mut patience = Patience::begin(&mut alarm, limit, upload);
         let mut answer = std::pin::pin!(self.sender.try_send_request(request));
         std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Exchanged::Answer(answer)),
-            Poll::Pending => alarm.poll(cx).map(|()| Exchanged::Late),
+            Poll::Pending => patience.poll(cx).map(|()| Exchanged::Late),
         })
         .await
     }
