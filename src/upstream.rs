@@ -29,7 +29,6 @@ use crate::net::client_tls::TlsFault;
 use crate::net::dial::{Dialer, Protocol};
 use crate::policy::Permit;
 pub use answer::Reply;
-use exclusive::Exchanged;
 pub use pins::Pins;
 use pool::{Connection, Pool, Via};
 
@@ -343,9 +342,9 @@ async fn exchange(
         Via::Http2(stream) => stream.exchange(request, limit, upload).await,
     };
     let mut failed = match exchanged {
-        Exchanged::Answer(Ok(answer)) => return Ok(answer),
-        Exchanged::Answer(Err(failed)) => failed,
-        Exchanged::Late => return Err(Failed::Fault(SendFault::Timeout)),
+        Some(Ok(answer)) => return Ok(answer),
+        Some(Err(failed)) => failed,
+        None => return Err(Failed::Fault(SendFault::Timeout)),
     };
     let silent = || match &connection.via {
         Via::Http1(exclusive) => !exclusive.has_answered(),

@@ -72,13 +72,8 @@ enum Driver {
     Nobody,
 }
 
-/// What became of one exchange.
-pub(super) enum Exchanged {
-    /// An answer, or why there is none.
-    Answer(Result<Response<Incoming>, TrySendError<Request<RequestBody>>>),
-    /// Not in time.
-    Late,
-}
+/// What became of one exchange: an answer's head, or why there is none; nothing if it did not come in time.
+pub(super) type Exchanged = Option<Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>;
 
 impl Exclusive {
     /// Over a stream that was just connected, which gives up `slot` when it closes.
@@ -122,10 +117,10 @@ impl Exclusive {
         let exchanged = std::future::poll_fn(|cx| {
             self.drive();
             if let Poll::Ready(answer) = answer.as_mut().poll(&mut unwoken()) {
-                return Poll::Ready(Exchanged::Answer(answer));
+                return Poll::Ready(Some(answer));
             }
             self.rest(cx);
-            patience.poll(cx).map(|()| Exchanged::Late)
+            patience.poll(cx).map(|()| None)
         })
         .await;
         self.alarm = alarm;

@@ -99,8 +99,8 @@ impl Stream {
         let mut patience = Patience::begin(&mut alarm, limit, upload);
         let mut answer = std::pin::pin!(self.sender.try_send_request(request));
         std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
-            Poll::Ready(answer) => Poll::Ready(Exchanged::Answer(answer)),
-            Poll::Pending => patience.poll(cx).map(|()| Exchanged::Late),
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => patience.poll(cx).map(|()| None),
         })
         .await
     }
