@@ -285,8 +285,10 @@ pub async fn send(
                     "it switched protocols unasked".to_owned(),
                 ));
             }
-            Ok(answer) => {
+            Ok(mut answer) => {
                 answer::check(&answer)?;
+                // Each says its own version (RFC 9110 §2.5): a service that speaks 1.0 ends its own connections alone.
+                *answer.version_mut() = Version::HTTP_11;
                 if pins::binds(answer.headers()) {
                     connection.pin(caller.pins);
                 }
