@@ -305,7 +305,7 @@ fn ready_asks_the_sidecar_that_runs() {
         told(&server, &["ready"], "")
     };
     assert_eq!(broken(&rig.gate.admin.to_string()).status, Some(0));
-    let fault = broken(&free.to_string());
+    let fault = broken(&refusing.address().to_string());
     assert_eq!(fault.status, Some(2));
     assert!(fault.log.contains("listen_adress"), "{}", fault.log);
 }
