@@ -48,7 +48,7 @@ fn framing(headers: &HeaderMap) -> Option<()> {
 pub struct Reply {
     body: Incoming,
     whole: bool,
-    /// Why it broke off, kept back until what came before it has left.
+    /// Why it broke off, kept back for a turn in which what came before it leaves.
     fault: Option<hyper::Error>,
     connection: Option<Connection>,
     upload: Option<Arc<Upload>>,
@@ -114,10 +114,11 @@ impl Drop for Reply {
     /// hyper drops a body of known length once that is reached, without asking for its end.
     fn drop(&mut self) {
         let whole = self.whole || self.body.is_end_stream();
-        let Some(connection) = self.connection.take().filter(|_| whole) else {
-            return; // dropped with its connection, which cancels what the upstream still does (S20)
+        let Some(connection) = self.connection.take() else {
+            return;
         };
         match is_uploading(self.upload.as_deref()) {
+            _ if !whole => connection.cancel(),
             true => connection.abandon(),
             false => connection.release(),
         }

@@ -21,6 +21,7 @@ use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{AbortHandle, coop};
+use tokio::time::timeout;
 
 use super::ANSWER_HEAD_BYTES;
 use super::link::{Gauge, Link};
@@ -29,7 +30,7 @@ use crate::net::alarm::Alarm;
 use crate::net::body::{RequestBody, Upload};
 use crate::net::dial::Stream;
 
-/// How long an upload may go on behind an answer that did not wait for it.
+/// How long an upload may go on behind an answer that did not wait for it, or what is left of one be written.
 const LINGER: Duration = Duration::from_secs(30);
 
 /// One HTTP/1.1 connection.
@@ -110,13 +111,18 @@ impl Exclusive {
         self.gauge.start();
         let mut alarm = std::mem::take(&mut self.alarm);
         let mut patience = Patience::begin(&mut alarm, limit, upload);
-        // It is asked only after the connection was moved on, so it need wake nobody; and without a waker there must be no budget
+        // Where the connection is moved on just before, its answer need wake nobody; and without a waker there must be no budget
         // either, for one that is used up would answer that it wakes.
         let answer = coop::unconstrained(self.sender.try_send_request(request));
         let mut answer = std::pin::pin!(answer);
         let exchanged = std::future::poll_fn(|cx| {
-            self.drive();
-            if let Poll::Ready(answer) = answer.as_mut().poll(&mut unwoken()) {
+            let polled = if self.is_apart() {
+                answer.as_mut().poll(cx)
+            } else {
+                self.drive();
+                answer.as_mut().poll(&mut unwoken())
+            };
+            if let Poll::Ready(answer) = polled {
                 return Poll::Ready(Some(answer));
             }
             self.rest(cx);
@@ -136,7 +142,7 @@ impl Exclusive {
     /// Moves the connection on as far as it goes.
     fn drive(&mut self) {
         self.bell.listener.take();
-        self.bell.stirred.store(false, Ordering::SeqCst);
+        self.bell.stirred.swap(false, Ordering::SeqCst); // and with it, what whoever rang has done
         if let Driver::User(connection) = &mut self.driver
             && connection
                 .as_mut()
@@ -176,6 +182,7 @@ impl Exclusive {
     }
 
     /// What has been read of a body. Taking it tells the connection that there is room, which stirs nobody: it is driven for more.
+    /// (Another worker's socket may stir it at the same moment, and be forgotten: whoever waits drives it first.)
     fn poll_read(&self, body: &mut Incoming) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let stirred = self.bell.stirred.load(Ordering::SeqCst);
         let frame = Pin::new(body).poll_frame(&mut unwoken());
@@ -198,15 +205,14 @@ impl Exclusive {
         self.sender.is_ready()
     }
 
-    /// The same, once what is left of the last exchange has gone; false if it has ended instead.
+    /// The same, once what is left of the last exchange has gone; false if it has ended instead, or takes too long.
     pub(super) async fn ready(&mut self) -> bool {
-        std::future::poll_fn(|cx| {
+        let ready = std::future::poll_fn(|cx| {
             self.drive();
             self.rest(cx);
             self.sender.poll_ready(cx)
-        })
-        .await
-        .is_ok()
+        });
+        matches!(timeout(LINGER, ready).await, Ok(Ok(())))
     }
 
     /// Whether it has ended.
@@ -216,9 +222,17 @@ impl Exclusive {
 
     /// From now on it is moved by a task of its own.
     pub(super) fn part(&mut self) {
-        if let Driver::User(connection) = std::mem::replace(&mut self.driver, Driver::Nobody) {
+        self.driver = match std::mem::replace(&mut self.driver, Driver::Nobody) {
             // Its end is seen by whoever uses the sender.
-            self.driver = Driver::Task(tokio::spawn(connection).abort_handle());
+            Driver::User(connection) => Driver::Task(tokio::spawn(connection).abort_handle()),
+            other => other,
+        };
+    }
+
+    /// Nobody reads the answer any more: what is still sent ends with it (S20).
+    pub(super) fn cancel(self) {
+        if let Driver::Task(task) = self.driver {
+            task.abort();
         }
     }
 

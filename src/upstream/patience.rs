@@ -110,6 +110,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn it_runs_from_the_end_of_a_body_whose_end_was_awaited() {
+        let (mut alarm, upload) = (Alarm::default(), Upload::default());
+        let mut patience = Patience::begin(&mut alarm, Some(LIMIT), Some(&upload));
+        upload.hand();
+        upload.lack();
+        advance(LIMIT).await;
+        assert!(!is_over(&mut patience).await);
+        upload.complete();
+        assert!(!is_over(&mut patience).await);
+        advance(LIMIT).await;
+        assert!(is_over(&mut patience).await);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_upstream_that_takes_nothing_uses_it_up() {
         let (mut alarm, upload) = (Alarm::default(), Upload::default());
         let mut patience = Patience::begin(&mut alarm, Some(LIMIT), Some(&upload));

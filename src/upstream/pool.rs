@@ -234,6 +234,13 @@ impl Connection {
         }
     }
 
+    /// Nobody reads the answer any more.
+    pub(super) fn cancel(self) {
+        if let Via::Http1(exclusive) = self.via {
+            exclusive.cancel();
+        }
+    }
+
     /// The answer is whole and the upload behind it is not.
     pub(super) fn abandon(self) {
         if let Via::Http1(exclusive) = self.via {
@@ -243,6 +250,9 @@ impl Connection {
 
     fn park(mut self) {
         self.reused = true;
+        if self.owner.is_some() {
+            self.part(); // only its owner looks at it again, and its end must give up its place before that
+        }
         match (self.owner.take(), self.via) {
             (Some(owner), via) => owner.keep(Connection {
                 via,

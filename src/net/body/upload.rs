@@ -38,8 +38,9 @@ impl Upload {
         self.handed.store(AWAITED, Ordering::Relaxed);
     }
 
-    /// All of it has been handed on.
+    /// All of it has been handed on; its end may have been awaited.
     pub(crate) fn complete(&self) {
+        self.hand();
         self.whole.store(true, Ordering::Release);
     }
 

@@ -198,6 +198,35 @@ fn s16_a_connection_answered_too_early_is_not_used_again() {
 }
 
 #[test]
+fn s16_a_connection_that_began_its_answer_early_serves_again_when_all_was_sent() {
+    let bare = Bare::start(|_, mut wire: Wire| {
+        loop {
+            let head = wire.head();
+            wire.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n");
+            if head.starts_with("POST") {
+                wire.take(100);
+            }
+            wire.write("sure");
+        }
+    });
+    // No timer wakes who is forgotten.
+    let patient = Setup::standard()
+        .server("[server.limits]\nidle_timeout = \"1h\"\n")
+        .upstream("response_timeout = \"none\"");
+    let behind = Behind::start(&patient, &bare.url());
+    for _ in 0..2 {
+        let mut upload = Wire::open(behind.gate.address);
+        upload.write("POST /public HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nbegin");
+        assert!(upload.head().starts_with("HTTP/1.1 200"));
+        upload.write([b'x'; 95]);
+        assert_eq!(upload.take(4), b"sure");
+        let next = get("/public").send(behind.gate.address);
+        assert_eq!((next.status, next.text().as_str()), (200, "sure"));
+    }
+    assert_eq!(bare.connections(), 1);
+}
+
+#[test]
 fn s15_whatever_is_said_to_an_expectation_keeps_everybody_in_step() {
     let early = "HTTP/1.1 STATUS Early\r\ncontent-length: 5\r\n\r\nearly";
     let go = "HTTP/1.1 100 Continue\r\n\r\n";
