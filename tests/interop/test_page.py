@@ -10,6 +10,7 @@ import time
 
 import processes
 import requests
+from chromium import Browser
 from gate import send
 from page import Demo, browse, picture
 from pytest import fixture, mark
@@ -62,7 +63,7 @@ def demo(tmp_path_factory):
 
 @fixture(scope="module")
 def gate(demo, open_gate):
-    found = requests.get(f"{demo.pool}/eu-west-1_DemoPool1/.well-known/jwks.json", timeout=20)
+    found = requests.get(f"{demo.pool}/eu-west-1_DemoPool1/.well-known/jwks.json", timeout=60)
     assert found.status_code == 200, found.text
     gate = open_gate(POLICY.format(pool=demo.pool))
     provoke(demo, gate)
@@ -319,6 +320,39 @@ def test_the_demo_shows_who_passes(demo, scheme):
     assert all("Failed to load resource" in error for error in said["errors"]), said["errors"]
 
 
+def test_a_person_signs_in_to_the_demo_with_a_click_and_out_again(demo):
+    browser = Browser()
+    try:
+        tab = browser.tab()
+        tab.goto(f"{demo.url}/")
+        tab.click("#sign-in")
+        tab.until("document.querySelector('#as-alice') !== null")
+        assert not tab.url().startswith(demo.url)
+        tab.picture("demo-sign-in")
+        tab.click("#as-alice")
+        tab.comes_to(f"{demo.url}/account")
+        tab.until("document.getElementById('caller').textContent === 'alice'")
+        told = dict(line.split("\t") for line in tab.text("#headers").splitlines())
+        assert (told["x-user"], told["x-groups"]) == ("alice", "staff")
+        assert "cookie" not in told and "authorization" not in told
+        tab.picture("demo-account")
+        tab.click("#report")
+        tab.comes_to(f"{demo.url}/reports")
+
+        tab.goto(f"{demo.url}/account")
+        tab.click("#sign-out")
+        tab.until("document.querySelector('#sign-in') !== null")
+        assert "portcullis" not in browser.cookies()
+        # Out of the pool as well: the next one is asked who they are, and is somebody else.
+        tab.click("#sign-in")
+        tab.until("document.querySelector('#as-bob') !== null")
+        tab.click("#as-bob")
+        tab.until("document.getElementById('caller')?.textContent === 'bob'")
+        assert tab.goto(f"{demo.url}/reports") == 403
+    finally:
+        browser.close()
+
+
 @mark.skipif(not shutil.which("promtool"), reason="SKIPPED: promtool is missing (Debian: prometheus)")
 def test_promtool_has_nothing_to_say_of_the_metrics(gate):
     metrics = send(gate.admin_port, "GET", "/metrics").body
@@ -349,7 +383,7 @@ def test_prometheus_scrapes_without_a_warning(gate, tmp_path):
 
     def ask(query):
         try:
-            answer = requests.get(f"{url}/api/v1/query", params={"query": query}, timeout=20).json()
+            answer = requests.get(f"{url}/api/v1/query", params={"query": query}, timeout=60).json()
         except (requests.ConnectionError, ValueError):
             return None
         return answer.get("data", {}).get("result")
@@ -358,7 +392,7 @@ def test_prometheus_scrapes_without_a_warning(gate, tmp_path):
         refused = processes.wait_until(lambda: ask("sum by (reason) (portcullis_refusals_total)"), "a scrape", 60)
         assert {sample["metric"]["reason"] for sample in refused} >= {"no_route", "missing_token"}
         assert ask("up")[0]["value"][1] == "1"
-        [target] = requests.get(f"{url}/api/v1/targets", timeout=20).json()["data"]["activeTargets"]
+        [target] = requests.get(f"{url}/api/v1/targets", timeout=60).json()["data"]["activeTargets"]
         assert (target["health"], target["lastError"]) == ("up", "")
         told = [line for line in process.log().splitlines() if "level=warn" in line or "level=error" in line]
         assert [line for line in told if "scrape" in line.lower()] == []

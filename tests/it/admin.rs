@@ -269,15 +269,14 @@ fn q15_nothing_is_changed_by_an_admin_request() {
 
 #[test]
 fn probes_have_no_causes_and_no_more_than_probes_need() {
-    // A port that was free a moment ago.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
     let keys =
         crate::support::Recorder::answering(|_| crate::support::Answer::status(500, &[], ""));
     let rig = Setup::standard()
-        .server(&format!("probes = \"{address}\""))
+        .server("probes = \"127.0.0.1:0\"")
         .start_unready(keys);
+    let told = get("/status").send(rig.gate.admin).json();
+    let address = told["listeners"][2]["address"].as_str();
+    let address = address.and_then(|text| text.parse().ok()).unwrap();
     rig.gate
         .program
         .wait_for_log(|line| line["pool"] == "a" && line["level"] == "WARN");

@@ -1,14 +1,14 @@
 //! Every reason as it is met: what the client is answered, and what the log says. A promise to those who match on it.
 
 use std::fmt::Write as _;
-use std::net::TcpListener;
 
 use insta::assert_snapshot;
 use portcullis::reason::Reason;
 use serde_json::Value;
 
 use crate::support::{
-    Answer, Connection, Recorder, Request, Response, Rig, Setup, a2, access, b1, get, mint, post,
+    Answer, Connection, Nobody, Recorder, Request, Response, Rig, Setup, a2, access, b1, get, mint,
+    post,
 };
 
 /// What is answered, without what differs from run to run.
@@ -47,6 +47,7 @@ fn logged(mut line: Value) -> String {
 struct World {
     rig: Rig,
     _others: [Recorder; 2],
+    _nobody: Nobody,
 }
 
 impl World {
@@ -54,10 +55,8 @@ impl World {
         let silent = Recorder::start();
         silent.hold();
         let partner = Recorder::answering(|_| Answer::json(&mint::jwks(&[b1()])));
-        let closed = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let nobody = Nobody::new();
+        let closed = nobody.address();
         let rig = Setup::standard()
             .also(&format!(
                 r#"
@@ -101,6 +100,7 @@ sources = [{{ header = "Authorization" }}, {{ cookie = "session" }}]
         World {
             rig,
             _others: [silent, partner],
+            _nobody: nobody,
         }
     }
 
@@ -323,7 +323,7 @@ fn every_reason_of_the_gate() {
 #[test]
 fn a_slow_request() {
     let rig = Setup::standard()
-        .also("[server.limits]\nheader_timeout = \"100ms\"")
+        .also("[server.limits]\nheader_timeout = \"1s\"")
         .start();
     let mut connection = Connection::open(rig.gate.address);
     connection.write("GET /public HTTP/1.1\r\nHost: a\r\nX-Slow:");
@@ -341,8 +341,8 @@ fn a_slow_request() {
 
 #[test]
 fn a_call_out_without_a_token() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = closed.local_addr().unwrap();
+    let nobody = Nobody::new();
+    let closed = nobody.address();
     let rig = Setup::standard()
         .also(&format!(
             r#"

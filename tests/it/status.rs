@@ -1,6 +1,7 @@
 //! What an operator sees: the status page and its JSON, the audit report, traces, and what `learn` drafts.
 
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -348,19 +349,11 @@ fn learn_lets_everything_through_and_drafts_routes_that_check_accepts() {
 fn q11_a_log_that_nobody_reads_stops_no_request_and_no_end() {
     let upstream = Recorder::start();
     let keys = Recorder::answering(|_| Answer::json(&jwks(&[mint::a1()])));
-    // Where it listens is told in the log, which nobody reads: so the addresses are chosen here.
-    let free = || {
-        TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-    };
-    let (gate, admin) = (free(), free());
-    let text = Setup::standard()
-        .telemetry("log_level = \"trace\"")
-        .text(&upstream.url(), &keys.url(), &keys.url())
-        .replace("listen = \"127.0.0.1:0\"", &format!("listen = \"{gate}\""))
-        .replace("admin = \"127.0.0.1:0\"", &format!("admin = \"{admin}\""));
+    let text = Setup::standard().telemetry("log_level = \"trace\"").text(
+        &upstream.url(),
+        &keys.url(),
+        &keys.url(),
+    );
     let scratch = Scratch::new();
     let path = scratch.write("portcullis.toml", text);
     let mut command = portcullis();
@@ -370,11 +363,18 @@ fn q11_a_log_that_nobody_reads_stops_no_request_and_no_end() {
         .arg(path)
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(gate).is_err() {
-        assert!(Instant::now() < deadline, "it never listened");
-        std::thread::yield_now();
-    }
+    // It is read until it tells where it listens, and no further.
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let line = loop {
+        let mut line = String::new();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "it never listened");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if line["message"] == "listening" {
+            break line;
+        }
+    };
+    let address = |name: &str| -> SocketAddr { line[name].as_str().unwrap().parse().unwrap() };
+    let (gate, admin) = (address("gate"), address("admin"));
     // Far more than a pipe holds.
     let path = format!("/public/{}", "x".repeat(2_000));
     let mut connection = Connection::open(gate);
