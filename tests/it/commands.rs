@@ -219,6 +219,7 @@ fn the_configuration_comes_from_the_text_then_the_option_then_the_path_then_here
     };
     took(&mut base(), "from-here");
     took(base().env("PORTCULLIS_CONFIG", &path), "from-path");
+    took(base().env("PORTCULLIS_CONFIG", ""), "from-here");
     took(
         base()
             .env("PORTCULLIS_CONFIG", &path)

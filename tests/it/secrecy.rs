@@ -191,7 +191,9 @@ fn q13_nothing_that_opens_anything_is_logged_of_a_call_out() {
     let (pool, _serving) = overheard(&wire);
     let (out, keys, upstream) = (Recorder::start(), Recorder::start(), Recorder::start());
     let scratch = Scratch::new();
-    let mut text = credentials(&pool, &scratch);
+    // However long a sign-in's arithmetic takes on a machine that is busy.
+    let mut text = "[fetch]\ntimeout = \"60s\"\n".to_owned();
+    text.push_str(&credentials(&pool, &scratch));
     for name in NAMES {
         text.push_str(&format!(
             "[outbound.{name}]\nlisten = \"127.0.0.1:0\"\nupstream = \"{}\"\ncredential = \"{name}\"\n",
