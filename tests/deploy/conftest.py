@@ -14,7 +14,7 @@ sys.path.append(str(ROOT / "tests/interop"))
 import processes  # noqa: E402
 
 
-def run(*command, given=None, env=None, cwd=None):
+def run(*command, given=None, env=None, cwd=None, seconds=1200):
     """Runs a command to its end, whatever that is."""
     return subprocess.run(
         [str(part) for part in command],
@@ -23,7 +23,7 @@ def run(*command, given=None, env=None, cwd=None):
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=1200,
+        timeout=seconds,
     )
 
 

@@ -24,7 +24,7 @@ STORAGE = {"STORAGE_DRIVER": "vfs"}
 
 @pytest.fixture(scope="module")
 def image():
-    good(run(DEPLOY / "image/build", TAG, env={**STORAGE, "PORTCULLIS_BUILDER": BUILDER}, cwd=ROOT))
+    good(run(DEPLOY / "image/build", TAG, env={**STORAGE, "PORTCULLIS_BUILDER": BUILDER}, cwd=ROOT, seconds=5400))
     return json.loads(good(run("buildah", "inspect", "--type", "image", TAG, env=STORAGE)))["Docker"]
 
 
@@ -87,7 +87,7 @@ def test_the_readmes_first_command_is_the_demo(image, tmp_path):
     port = processes.free_port()
     process = processes.Process("readme", ["bash", "-c", f"cd {ROOT} && exec {command} --port {port}"], tmp_path, env)
     try:
-        process.await_ready(lambda: status(port, "/orders/7") == 401, seconds=1200)
+        process.await_ready(lambda: status(port, "/orders/7") == 401, seconds=5400)
         told = process.log()
         assert f"http://127.0.0.1:{port}" in told and "curl" in told and "[routes]" in told
     finally:
