@@ -79,7 +79,7 @@ impl Session {
         writer.put_token(self.access.expose());
         // An empty one is none: no endpoint issues it, and none would be worth sending.
         writer.put_token(self.refresh.as_ref().map_or("", Secret::expose));
-        let claims = serde_json::Value::Object(self.identity.as_map().clone());
+        let claims = serde_json::Value::Object(self.identity.clone().into_map());
         writer.put(claims.to_string().as_bytes());
         writer
     }

@@ -158,7 +158,7 @@
 //! | R05 | streams that are given up by the thousand | `tests/transport/floods`, `tests/transport/http2` |
 //! | R06 | frames without end | `net::frames::tests`, `tests/transport/floods`, `tests/transport/http2` |
 //! | R07 | header blocks that grow when they are read | `tests/transport/floods`, `tests/transport/http2` |
-//! | R08 | heads over the limit | `tests/transport/exhaustion` |
+//! | R08 | heads over the limit | `tests/transport/exhaustion`, `tests/transport/http2` |
 //! | R09 | more connections than there is room, or descriptors | `tests/transport/exhaustion`, `tests/transport/handed_over` |
 //! | R10 | connections that come and go | `tests/upstream/connections` |
 //! | R11 | handshakes in crumbs, chains without end | `tests/transport/tls` |
@@ -222,12 +222,14 @@
 //! | Q07 | upstreams that fail in every way | `net::dial::tests`, `tests/upstream/connections`, `tests/upstream/tls`, `upstream::tests` |
 //! | Q08 | answers that are cut | `tests/headers`, `tests/upstream/framing`, `upstream::tests` |
 //! | Q09 | going away under load | `tests/commands`, `tests/transport/drain` |
+//! | Q10 | started before everything it needs, and outliving it | `tests/admin` |
 //! | Q11 | a log that nobody reads | `telemetry::sink::tests`, `tests/status` |
 //! | Q12 | a log that is written into | `telemetry::access::tests`, `telemetry::logs::tests`, `tests/admin` |
-//! | Q13 | what the log must not know | `telemetry::logs::tests`, `tests/admin` |
+//! | Q13 | what the log must not know | `telemetry::logs::tests`, `tests/admin`, `tests/secrecy` |
 //! | Q14 | a panic | `net::conn::tests`, `telemetry::logs::tests` |
 //! | Q15 | what admin must not tell, or do | `tests/admin`, `tests/status` |
 //! | Q16 | a long time under load, rotations and reloads | `interop/soak` |
 //! | Q17 | hardly any memory, descriptors, tasks or rights | `interop/soak` |
+//! | Q18 | secrets that a clock or an answer tells | `secret::tests`, `tests/secrecy` |
 //! | Q19 | configurations that invite mistakes | `config::tests::requirements`, `config::tests::trust`, `tests/commands` |
 //! | Q20 | `check` and `run` of one mind | `tests/reload` |

@@ -5,6 +5,7 @@
 //! An exchange that does not end well takes its connection with it, so nothing half-read is ever used again.
 
 mod answer;
+mod exclusive;
 mod link;
 mod open;
 mod patience;
@@ -15,22 +16,20 @@ use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::task::Poll;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 
 use crate::config::model::{Address, HostHeader, Upstream as Settings};
-use crate::net::alarm::Alarm;
-use crate::net::body::{BodyCause, BodyFault, RequestBody, Upload};
+use crate::net::body::{BodyCause, BodyFault, RequestBody};
 use crate::net::client_tls::TlsFault;
 use crate::net::dial::{Dialer, Protocol};
 use crate::policy::Permit;
 pub use answer::Reply;
+use exclusive::Exchanged;
 use patience::Patience;
 pub use pins::Pins;
 use pool::{Connection, Pool, Via};
@@ -277,12 +276,13 @@ pub async fn send(
         .unwrap_or(upstream.settings.response_timeout);
     let switches = request.headers().contains_key(header::UPGRADE);
     let upload = request.body().upload();
+    let patience = Patience::new(limit, upload.as_deref());
     let mut fresh = false;
     loop {
         let mut connection = upstream.connection(caller, fresh).await?;
         upstream.fit(&mut request, &connection.via);
         let again = connection.reused.then(|| copy(&request)).flatten();
-        match exchange(&mut connection, request, limit, upload.as_deref()).await {
+        match exchange(&mut connection, request, patience).await {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !switches => {
                 return Err(SendFault::Protocol(
                     "it switched protocols unasked".to_owned(),
@@ -336,49 +336,29 @@ enum Failed {
 async fn exchange(
     connection: &mut Connection,
     request: Request<RequestBody>,
-    limit: Option<Duration>,
-    upload: Option<&Upload>,
+    patience: Patience<'_>,
 ) -> Result<Response<Incoming>, Failed> {
-    match &mut connection.via {
-        Via::Http1(exclusive) => {
-            exclusive.gauge.start();
-            let patience = Patience::begin(&mut exclusive.alarm, limit, upload);
-            let answer = exclusive.sender.try_send_request(request);
-            let silent = || !exclusive.gauge.has_begun();
-            let answer = within(patience, answer, silent).await;
-            exclusive.gauge.stop();
-            answer
-        }
+    let exchanged = match &mut connection.via {
+        Via::Http1(exclusive) => exclusive.exchange(request, patience).await,
         // What the upstream refused to read (REFUSED_STREAM, GOAWAY) is told as any other failure.
-        Via::Http2(stream) => {
-            let mut alarm = Alarm::default();
-            let patience = Patience::begin(&mut alarm, limit, upload);
-            within(patience, stream.sender.try_send_request(request), || true).await
-        }
-    }
-}
-
-async fn within(
-    mut patience: Patience<'_>,
-    answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
-    silent: impl Fn() -> bool,
-) -> Result<Response<Incoming>, Failed> {
-    let mut answer = std::pin::pin!(answer);
-    std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
-        Poll::Pending => patience
-            .poll(cx)
-            .map(|()| Err(Failed::Fault(SendFault::Timeout))),
-        Poll::Ready(answer) => {
-            Poll::Ready(answer.map_err(|mut failed| match failed.take_message() {
-                Some(request) => Failed::Unsent(Box::new(request)),
-                None => match classify(&failed.into_error()) {
-                    fault @ SendFault::Protocol(_) if silent() => Failed::Stale(fault),
-                    fault => Failed::Fault(fault),
-                },
-            }))
-        }
+        Via::Http2(stream) => stream.exchange(request, patience).await,
+    };
+    let mut failed = match exchanged {
+        Exchanged::Answer(Ok(answer)) => return Ok(answer),
+        Exchanged::Answer(Err(failed)) => failed,
+        Exchanged::Late => return Err(Failed::Fault(SendFault::Timeout)),
+    };
+    let silent = || match &connection.via {
+        Via::Http1(exclusive) => !exclusive.has_answered(),
+        Via::Http2(_) => true,
+    };
+    Err(match failed.take_message() {
+        Some(request) => Failed::Unsent(Box::new(request)),
+        None => match classify(&failed.into_error()) {
+            fault @ SendFault::Protocol(_) if silent() => Failed::Stale(fault),
+            fault => Failed::Fault(fault),
+        },
     })
-    .await
 }
 
 /// Whose fault a failed exchange was: a body of ours inside hyper's error is the client's, anything else the upstream's.

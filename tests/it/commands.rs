@@ -4,6 +4,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use insta::assert_snapshot;
+
 use crate::support::gate::{Scratch, portcullis, said};
 use crate::support::{Answer, Program, Recorder, Rig, Setup, access, get};
 
@@ -133,13 +135,33 @@ fn q01_a_file_that_is_no_configuration_is_refused() {
             );
         }
     }
-    for path in [scratch.path(), Path::new("/nowhere/portcullis.toml")] {
-        for command in ["check", "run"] {
-            let run = run(portcullis().arg(command).arg("--config").arg(path));
-            assert_eq!(run.status, Some(2), "{command} {}", path.display());
-            assert!(run.log.contains("can't read"), "{}", run.log);
-        }
+    let large = scratch.write("large", vec![b'#'; (4 << 20) + 1]);
+    let latin = scratch.path().join("latin");
+    let mut told = String::new();
+    for path in [
+        scratch.path(),
+        Path::new("/nowhere/portcullis.toml"),
+        &large,
+        &latin,
+    ] {
+        let [checked, ran] = ["check", "run"]
+            .map(|command| run(portcullis().arg(command).arg("--config").arg(path)));
+        assert_eq!(
+            (checked.status, ran.status),
+            (Some(2), Some(2)),
+            "{}",
+            path.display()
+        );
+        assert_eq!(checked.log, ran.log);
+        told.push_str(&checked.log);
     }
+    let told = told.replace(&scratch.path().display().to_string(), "(scratch)");
+    assert_snapshot!(told, @r"
+    portcullis: can't read (scratch): Is a directory (os error 21)
+    portcullis: can't read /nowhere/portcullis.toml: No such file or directory (os error 2)
+    portcullis: can't read (scratch)/large: it is larger than 4 MiB
+    portcullis: can't read (scratch)/latin: it is not UTF-8
+    ");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::gate::{Scratch, portcullis};
 use crate::support::mint::{self, jwks};
 use crate::support::{
-    Answer, Connection, Gate, PATIENCE, Program, Recorder, Rig, Setup, access, get, post,
+    Answer, Connection, Gate, PATIENCE, Program, Recorder, Request, Rig, Setup, access, get, post,
 };
 
 fn status(rig: &Rig) -> Value {
@@ -61,6 +61,83 @@ fn q15_the_status_tells_of_refusals_and_holds_nothing_secret() {
         rig.gate.address.to_string()
     );
     assert_eq!(told["configuration"]["reloads_accepted"], 0);
+}
+
+#[test]
+fn the_status_tells_of_calls_out() {
+    let out = Recorder::start();
+    let tok = Recorder::answering(|_| {
+        Answer::json(
+            &json!({ "access_token": "opaque", "token_type": "Bearer", "expires_in": 3600 }),
+        )
+    });
+    let rig = Setup::standard()
+        .also(&format!(
+            r#"
+[credentials.billing]
+grant = "client_credentials"
+token_url = "{tok}/oauth2/token"
+client_id = "billing-client"
+client_secret = {{ env = "PATH" }}
+[outbound.inventory]
+listen = "127.0.0.1:0"
+upstream = "{out}"
+credential = "billing"
+allow = ["GET /items/{{*rest}}"]
+[outbound.egress]
+listen = "127.0.0.1:0"
+mode = "forward_proxy"
+destinations = {{ "{out}" = {{}} }}
+"#,
+            tok = tok.url(),
+            out = out.url()
+        ))
+        .start();
+    let call = |name: &str, request: Request, id: &str| {
+        let line = rig
+            .gate
+            .program
+            .wait_for_log(|line| line["outbound"] == name && line["message"] == "taking calls out");
+        let address = line["address"].as_str().unwrap().parse().unwrap();
+        let status = request.header("X-Request-Id", id).send(address).status;
+        rig.gate.record(id);
+        status
+    };
+    assert_eq!(call("inventory", get("/items/1"), "out-1"), 200);
+    assert_eq!(call("inventory", get("/items/2"), "out-2"), 200);
+    assert_eq!(call("inventory", get("/other"), "out-3"), 403);
+    let elsewhere = get("http://elsewhere.invalid/")
+        .without_host()
+        .header("Host", "elsewhere.invalid");
+    assert_eq!(call("egress", elsewhere, "out-4"), 403);
+
+    let told = status(&rig);
+    let destination = out.url();
+    assert_eq!(
+        told["outbound"],
+        json!([
+            { "listener": "inventory", "destination": destination, "credential": "billing",
+              "requests": 2, "answers": { "200": 2 } },
+            { "listener": "inventory", "destination": "none", "credential": null,
+              "requests": 1, "answers": { "403": 1 } },
+            { "listener": "egress", "destination": destination, "credential": null,
+              "requests": 0, "answers": {} },
+            { "listener": "egress", "destination": "none", "credential": null,
+              "requests": 1, "answers": { "403": 1 } },
+        ])
+    );
+    let credential = &told["credentials"][0];
+    assert_eq!(
+        (&credential["name"], &credential["last_fault"]),
+        (&json!("billing"), &Value::Null)
+    );
+    assert!(
+        credential["token_expiry"]
+            .as_str()
+            .is_some_and(|at| at.ends_with('Z')),
+        "{credential}"
+    );
+    assert!(!told.to_string().contains("opaque"));
 }
 
 fn a1_modulus() -> String {
