@@ -219,10 +219,11 @@ async fn run_control(
 
 /// Admin stays up while the gate drains, so that readiness can be seen to fail.
 async fn accept_admin(admin: Arc<Admin>, kind: Kind, acceptor: Acceptor, shared: Arc<Reach>) {
-    let answer: FinalAnswer = Arc::new(|_| {
-        bytes::Bytes::from_static(
-            b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-        )
+    let answer: FinalAnswer = Arc::new(|reason| {
+        let status = http::StatusCode::from_u16(reason.status()).unwrap_or_default();
+        bytes::Bytes::from(format!(
+            "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        ))
     });
     let drain = Drain::default(); // never told: these connections end with the process
     loop {

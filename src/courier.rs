@@ -62,7 +62,7 @@ pub async fn serve(courier: &Courier, line: &Line, arrival: Arrival) -> Response
     let (mut parts, body) = request.into_parts();
     let multiplexed = parts.version >= Version::HTTP_2;
     if multiplexed {
-        front::name_host(&mut parts);
+        front::level(&mut parts);
     }
     let has_body = !body.is_end_stream();
     let request_id = forwarded::request_id(&parts.headers);

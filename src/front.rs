@@ -23,9 +23,25 @@ pub use tunnel::{Line, join};
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
+/// So many lines may repeat a name before a map of headers is made anew without them.
+const REPEATED: usize = 16;
+
+/// Brings the head of an HTTP/2 request into the form that one of HTTP/1.1 has.
+pub fn level(parts: &mut Parts) {
+    name_host(parts);
+    // Cookies in a thousand crumbs are one line, and the room that they took is not kept as long as the request (R07).
+    let headers = &mut parts.headers;
+    if headers.len() - headers.keys_len() > REPEATED {
+        outward::join_cookies(headers);
+        let crumbs = std::mem::take(headers);
+        headers.reserve(crumbs.keys_len());
+        headers.extend(crumbs);
+    }
+}
+
 /// Over HTTP/2 the host is in `:authority`, and a `Host` need not be there (RFC 9113 §8.3.1). One that says something else
 /// stays, and is refused with the head.
-pub fn name_host(parts: &mut Parts) {
+fn name_host(parts: &mut Parts) {
     let authority = parts.uri.authority();
     let Some(authority) = authority.filter(|_| !parts.headers.contains_key(header::HOST)) else {
         return;

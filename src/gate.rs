@@ -84,7 +84,7 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     let (mut parts, body) = request.into_parts();
     let multiplexed = parts.version >= Version::HTTP_2;
     if multiplexed {
-        front::name_host(&mut parts);
+        front::level(&mut parts);
     }
     let seen = Seen::of(line, fragment, tls.as_deref(), &body);
     let mut body = Some(body);

@@ -14,6 +14,7 @@ mod frames;
 pub mod listen;
 mod multiplex;
 mod opening;
+mod outcome;
 mod pace;
 pub mod room;
 pub mod scan;

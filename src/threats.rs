@@ -158,7 +158,7 @@
 //! | R05 | streams that are given up by the thousand | `tests/transport/floods`, `tests/transport/http2` |
 //! | R06 | frames without end | `net::frames::tests`, `tests/transport/floods`, `tests/transport/http2` |
 //! | R07 | header blocks that grow when they are read | `tests/transport/floods`, `tests/transport/http2` |
-//! | R08 | heads over the limit | `tests/transport/exhaustion` |
+//! | R08 | heads over the limit | `tests/transport/exhaustion`, `tests/transport/http2` |
 //! | R09 | more connections than there is room, or descriptors | `tests/transport/exhaustion`, `tests/transport/handed_over` |
 //! | R10 | connections that come and go | `tests/upstream/connections` |
 //! | R11 | handshakes in crumbs, chains without end | `tests/transport/tls` |

@@ -24,11 +24,12 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::config::model::{Address, HostHeader, Upstream as Settings};
-use crate::net::body::{BodyCause, BodyFault, RequestBody, Upload};
+use crate::net::body::{BodyCause, BodyFault, RequestBody};
 use crate::net::client_tls::TlsFault;
 use crate::net::dial::{Dialer, Protocol};
 use crate::policy::Permit;
 pub use answer::Reply;
+use patience::Patience;
 pub use pins::Pins;
 use pool::{Connection, Pool, Via};
 
@@ -274,12 +275,13 @@ pub async fn send(
         .unwrap_or(upstream.settings.response_timeout);
     let switches = request.headers().contains_key(header::UPGRADE);
     let upload = request.body().upload();
+    let patience = Patience::new(limit, upload.as_deref());
     let mut fresh = false;
     loop {
         let mut connection = upstream.connection(caller, fresh).await?;
         upstream.fit(&mut request, &connection.via);
         let again = connection.reused.then(|| copy(&request)).flatten();
-        match exchange(&mut connection, request, limit, upload.as_deref()).await {
+        match exchange(&mut connection, request, patience).await {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !switches => {
                 return Err(SendFault::Protocol(
                     "it switched protocols unasked".to_owned(),
@@ -335,13 +337,12 @@ enum Failed {
 async fn exchange(
     connection: &mut Connection,
     request: Request<RequestBody>,
-    limit: Option<Duration>,
-    upload: Option<&Upload>,
+    patience: Patience<'_>,
 ) -> Result<Response<Incoming>, Failed> {
     let exchanged = match &mut connection.via {
-        Via::Http1(exclusive) => exclusive.exchange(request, limit, upload).await,
+        Via::Http1(exclusive) => exclusive.exchange(request, patience).await,
         // What the upstream refused to read (REFUSED_STREAM, GOAWAY) is told as any other failure.
-        Via::Http2(stream) => stream.exchange(request, limit, upload).await,
+        Via::Http2(stream) => stream.exchange(request, patience).await,
     };
     let mut failed = match exchanged {
         Some(Ok(answer)) => return Ok(answer),

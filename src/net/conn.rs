@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{sleep, timeout};
 
 use super::opening::{self, Opening};
+use super::outcome::Outcome;
 use super::scan::Framing;
 use super::socket::Socket;
 use super::streams;
@@ -166,7 +167,7 @@ async fn serve_http1<S, F, R, B>(
             tally: tally.clone(),
             closing,
         });
-        async move { Ok::<_, Infallible>(answer.await) }
+        Outcome::of(answer, Ok::<_, Infallible>)
     });
     let mut connection = pin!(
         http1::Builder::new()

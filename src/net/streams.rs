@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::alarm::Alarm;
 use super::multiplex::{Census, Multiplex};
+use super::outcome::Outcome;
 use super::pace::{Paced, Tasks};
 use super::wire::WireLimits;
 use crate::drain::{Phase, Watch};
@@ -57,8 +58,10 @@ pub(super) async fn serve<S, F, R, B>(
     let census = wire.census();
     let counted = census.clone();
     let service = service_fn(|request| {
-        let (answer, census) = (service(request), counted.clone());
-        async move { Ok::<_, Infallible>(answer.await.map(|body| Paced::new(body, census))) }
+        let census = counted.clone();
+        Outcome::of(service(request), move |answer: Response<B>| {
+            Ok::<_, Infallible>(answer.map(|body| Paced::new(body, census.clone())))
+        })
     });
     let mut connection = pin!(
         http2::Builder::new(Tasks::new(census.clone(), limits.stall_timeout))

@@ -27,7 +27,7 @@ use super::ANSWER_HEAD_BYTES;
 use super::link::{Gauge, Link};
 use super::patience::Patience;
 use crate::net::alarm::Alarm;
-use crate::net::body::{RequestBody, Upload};
+use crate::net::body::RequestBody;
 use crate::net::dial::Stream;
 
 /// How long an upload may go on behind an answer that did not wait for it, or what is left of one be written.
@@ -105,12 +105,10 @@ impl Exclusive {
     pub(super) async fn exchange(
         &mut self,
         request: Request<RequestBody>,
-        limit: Option<Duration>,
-        upload: Option<&Upload>,
+        patience: Patience<'_>,
     ) -> Exchanged {
         self.gauge.start();
-        let mut alarm = std::mem::take(&mut self.alarm);
-        let mut patience = Patience::begin(&mut alarm, limit, upload);
+        patience.begin(&mut self.alarm);
         // Where the connection is moved on just before, its answer need wake nobody; and without a waker there must be no budget
         // either, for one that is used up would answer that it wakes.
         let answer = coop::unconstrained(self.sender.try_send_request(request));
@@ -126,10 +124,9 @@ impl Exclusive {
                 return Poll::Ready(Some(answer));
             }
             self.rest(cx);
-            patience.poll(cx).map(|()| None)
+            patience.poll(&mut self.alarm, cx).map(|()| None)
         })
         .await;
-        self.alarm = alarm;
         self.gauge.stop();
         exchanged
     }

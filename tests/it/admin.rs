@@ -1,13 +1,13 @@
 //! The operator's side: health, metrics, and a line of log for every request. No secret and no token in any of it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Connection, Gate, PATIENCE, Recorder, Request, Response, Rig, Setup, access, delete,
-    get, mint, post, request,
+    Answer, Connection, Gate, Nobody, PATIENCE, Recorder, Request, Response, Rig, Setup, access,
+    delete, get, mint, post, request,
 };
 
 /// Every family of the contract, with its type.
@@ -48,12 +48,6 @@ fn health_says_alive_and_ready() {
     assert_eq!(rig.upstream.connections(), 0);
 }
 
-/// An address that nobody listens on.
-fn nowhere() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
-}
-
 /// Asks until this is the answer's status.
 fn until(gate: &Gate, request: &Request, status: u16) {
     let deadline = Instant::now() + PATIENCE;
@@ -65,7 +59,8 @@ fn until(gate: &Gate, request: &Request, status: u16) {
 
 #[test]
 fn q10_started_first_it_is_ready_with_its_keys_and_outlives_its_service() {
-    let (issuer, service) = (nowhere(), nowhere());
+    let nobodies = [Nobody::new(), Nobody::new()];
+    let [issuer, service] = [nobodies[0].address(), nobodies[1].address()];
     let (keys_url, service_url) = (format!("http://{issuer}"), format!("http://{service}"));
     let keys_b = Recorder::answering(|_| Answer::json(&mint::jwks(&[mint::b1()])));
     let setup = Setup::standard().pool("jwks_cooldown = \"1ms\"");

@@ -31,6 +31,8 @@ impl Nobody {
     pub fn new() -> Nobody {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
         let socket = socket.expect("a socket");
+        // Whoever is told this port may listen on it.
+        socket.set_reuse_address(true).expect("an option");
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         socket.bind(&any.into()).expect("a free port");
         Nobody(socket)

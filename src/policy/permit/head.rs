@@ -12,6 +12,13 @@ use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
 use crate::session::{Channel, Session};
 
+/// So many header lines a head may have. Over HTTP/1.1 hyper takes no more; over HTTP/2 it does not count (R07, R08).
+const MOST_LINES: usize = 100;
+const TOO_MANY_LINES: Refusal = Refusal::new(
+    Reason::HeadersTooLarge,
+    "the request's head has more lines than this service takes",
+);
+
 /// The head of a request, as far as the decision needs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
@@ -40,6 +47,9 @@ pub struct Head<'a> {
 /// RFC 9112 §3.2, and what hyper lets pass: P11, P12, P13, P15 in the threat table. Answers the host, normalised.
 pub fn check_head<'a>(head: &Head<'a>) -> Result<Cow<'a, str>, Refusal> {
     let bad = |detail| Err(Refusal::new(Reason::BadRequest, detail));
+    if head.headers.len() > MOST_LINES {
+        return Err(TOO_MANY_LINES);
+    }
     if matches!(*head.method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::new(
             Reason::MethodNotAllowed,

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::Pool;
 use crate::net::alarm::Alarm;
-use crate::net::body::{RequestBody, Upload};
+use crate::net::body::RequestBody;
 use crate::upstream::exclusive::Exchanged;
 use crate::upstream::patience::Patience;
 
@@ -92,15 +92,14 @@ impl Stream {
     pub(in crate::upstream) async fn exchange(
         &mut self,
         request: Request<RequestBody>,
-        limit: Option<Duration>,
-        upload: Option<&Upload>,
+        patience: Patience<'_>,
     ) -> Exchanged {
         let mut alarm = Alarm::default();
-        let mut patience = Patience::begin(&mut alarm, limit, upload);
+        patience.begin(&mut alarm);
         let mut answer = std::pin::pin!(self.sender.try_send_request(request));
         std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending => patience.poll(cx).map(|()| None),
+            Poll::Pending => patience.poll(&mut alarm, cx).map(|()| None),
         })
         .await
     }

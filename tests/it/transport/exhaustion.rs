@@ -57,6 +57,16 @@ fn r01_r02_the_other_listeners_have_the_same_patience() {
 }
 
 #[test]
+fn r08_the_other_listeners_take_no_larger_heads() {
+    let rig = Setup::standard()
+        .server("[server.limits]\nheader_bytes = \"8KiB\"\n")
+        .start();
+    let large = get("/livez").header("X", &"x".repeat(9_000));
+    assert_eq!(large.send(rig.gate.admin).status, 431);
+    assert_eq!(get("/livez").send(rig.gate.admin).status, 200);
+}
+
+#[test]
 fn r02_slow_heads_and_prefaces_are_given_up() {
     let rig = impatient();
     for (bytes, told) in [

@@ -9,7 +9,7 @@ use crate::support::{Answer, Connection, Recorded, Rig, get};
 /// What a flood may cost in memory, beside what the program needs anyway.
 const ROOM: usize = 64 << 20;
 /// What one request that waits may cost: buffers to both sides, and what the allocator keeps around them.
-const WAITING: usize = 96 << 10;
+const WAITING: usize = 48 << 10;
 /// Streams that are open at once on a connection.
 const STREAMS: usize = 128;
 /// INITIAL_WINDOW_SIZE (RFC 9113 §6.5.2).

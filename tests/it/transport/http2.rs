@@ -245,6 +245,30 @@ fn s19_a_refusal_is_not_followed_by_a_reset_while_the_body_is_still_coming() {
 }
 
 #[test]
+fn r08_lines_are_counted_and_cookies_in_crumbs_are_one() {
+    let rig = Rig::standard();
+    let names: Vec<String> = (0..100).map(|at| format!("x-{at}")).collect();
+    let ask = |more: &[&str]| {
+        let mut fields = head("GET", "/public");
+        fields.extend(std::iter::repeat_n(("cookie", "a=1"), 300));
+        fields.extend(more.iter().map(|name| (*name, "x")));
+        Client::open(rig.gate.address, &[]).request(&fields)
+    };
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert_eq!(ask(&names[..98]).status, 200); // and the host, and the cookies
+    let seen = rig.upstream.requests().remove(0);
+    assert_eq!(seen.header("cookie"), Some(&*["a=1"; 300].join("; ")));
+    assert_eq!(seen.all("x-97"), ["x"]);
+    for more in [&names[..99], &["x-same"; 200]] {
+        let refused = ask(more);
+        let told = (refused.status, refused.reason());
+        assert_eq!(told, (431, "headers_too_large".to_owned()));
+    }
+    assert_eq!(rig.upstream.requests().len(), 1);
+    rig.control();
+}
+
+#[test]
 fn an_answer_larger_than_every_window_arrives_whole() {
     let rig = Rig::standard();
     let body = "0123456789abcdef".repeat(40_000);

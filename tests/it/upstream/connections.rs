@@ -1,9 +1,11 @@
 //! Connections that are kept, that turn out to be closed, that are the client's own, that can't be had.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixListener;
 use std::sync::mpsc;
 
 use super::{Bare, Behind};
+use crate::support::gate::Scratch;
 use crate::support::{Answer, Connection, Nobody, Recorded, Rig, Setup, get, post, request};
 
 /// Answers the first request of a connection; to the second it hangs up without a word, on the first `stale` connections.
@@ -29,6 +31,49 @@ fn a_connection_is_used_again() {
         rig.forwards(&post("/public"));
     }
     assert_eq!(rig.upstream.connections(), 1);
+}
+
+#[test]
+fn an_idle_connection_is_kept_for_its_time_and_then_closed() {
+    let (ended, end) = mpsc::channel();
+    let bare = Bare::start(move |number, mut wire| {
+        wire.head();
+        wire.write("HTTP/1.1 204 No Content\r\n\r\n");
+        wire.rest();
+        ended.send(number).unwrap();
+    });
+    let setup = Setup::standard().upstream(r#"keepalive = "200ms""#);
+    let behind = Behind::start(&setup, &bare.url());
+    assert_eq!(get("/public").send(behind.gate.address).status, 204);
+    assert_eq!(end.recv_timeout(crate::support::PATIENCE), Ok(0));
+}
+
+#[test]
+fn a_service_on_a_unix_socket_is_reached() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("app.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let (heads, head) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            bytes.extend(byte);
+        }
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            .unwrap();
+        heads.send(String::from_utf8(bytes).unwrap()).unwrap();
+    });
+    let behind = Behind::start(&Setup::standard(), &format!("unix:{}", path.display()));
+    let answer = get("/public/x?y").send(behind.gate.address);
+    assert_eq!((answer.status, answer.text().as_str()), (200, "ok"));
+    let head = head.recv_timeout(crate::support::PATIENCE).unwrap();
+    assert!(head.starts_with("GET /public/x?y HTTP/1.1\r\n"), "{head}");
+    let host = format!("host: {}\r\n", behind.gate.address);
+    assert!(head.contains(&host), "{head}");
 }
 
 #[test]
