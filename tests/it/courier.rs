@@ -7,17 +7,19 @@ mod isolation;
 mod listeners;
 mod proxy;
 mod relay;
+mod remote;
 mod signed;
 mod tokens;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use serde_json::json;
 
 use crate::support::rig::Setup;
-use crate::support::{Answer, Recorded, Recorder, Request, Response, Rig};
+use crate::support::{Answer, PATIENCE, Recorded, Recorder, Request, Response, Rig};
 
 /// What the courier shows the endpoint and must show nobody else.
 const SECRET: &str = "tok-client-secret";
@@ -59,6 +61,15 @@ client_secret = {{ file = "{secret}" }}
 "#,
         tok.url()
     )
+}
+
+/// Asks again and again, under a deadline, whether something has happened by itself.
+fn wait_until(happened: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !happened() {
+        assert!(Instant::now() < deadline, "what was waited for never came");
+        std::thread::yield_now();
+    }
 }
 
 impl Courier {

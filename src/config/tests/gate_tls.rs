@@ -1,10 +1,11 @@
-//! TLS on the gate, and routes that ask for a certificate.
+//! TLS on listeners: the gate, with routes that ask for a certificate, and the courier, whose callers are held by theirs.
 
 use std::path::Path;
 
 use rcgen::{CertificateParams, KeyPair};
 
 use super::POOL;
+use crate::config::model::credentials::OutboundMode;
 use crate::config::model::{ClientAuth, Tls};
 use crate::config::{Config, Surroundings, load};
 use crate::policy::route::Access;
@@ -16,6 +17,7 @@ fn with_files(added: &str) -> Result<Config, String> {
     let certificate = params.self_signed(&key).unwrap().pem();
     let read = |path: &Path| match path.to_str() {
         Some("/cert") => Ok(certificate.clone().into_bytes()),
+        Some("/second") => Ok([certificate.as_bytes(), certificate.as_bytes()].concat()),
         Some("/key") => Ok(key.serialize_pem().into_bytes()),
         Some("/other") => Ok(KeyPair::generate().unwrap().serialize_pem().into_bytes()),
         _ => Err(std::io::ErrorKind::NotFound.into()),
@@ -116,5 +118,132 @@ fn what_does_not_fit_together_is_told() {
     ] {
         let faults = with_files(&text).expect_err(&text);
         assert!(faults.contains(told), "{text}\n{faults}");
+    }
+}
+
+/// A credential, and a listener with these keys.
+fn courier(keys: &str) -> String {
+    format!(
+        r#"[routes]
+"/x" = "a/b"
+[credentials.c]
+grant = "client_credentials"
+token_url = "https://t/oauth2/token"
+client_id = "c"
+client_secret = {{ file = "/key" }}
+[outbound.a]
+listen = "0.0.0.0:7001"
+allow_remote = true
+{keys}
+"#
+    )
+}
+
+const RELAY: &str = "upstream = \"https://a\"\ncredential = \"c\"\n";
+const PROXY: &str = "mode = \"forward_proxy\"\n[outbound.a.destinations]\n\"https://a\" = {}\n\"https://b\" = { tls = { cert_file = \"/second\", key_file = \"/key\" } }\n";
+
+#[test]
+fn x14_with_an_authority_a_listener_of_the_courier_speaks_tls_and_destinations_see_its_pair() {
+    let tls = format!("tls = {{ {PAIR}, client_ca_file = \"/cert\" }}\n");
+    let expected = Tls {
+        cert_file: "/cert".into(),
+        key_file: "/key".into(),
+        client_ca_file: Some("/cert".into()),
+        client_auth: ClientAuth::Required,
+    };
+    let config = with_files(&courier(&(tls.clone() + RELAY))).unwrap();
+    assert_eq!(config.outbound[0].tls, Some(expected.clone()));
+    assert!(config.outbound[0].destinations()[0].tls.identity.is_some());
+    assert_eq!(config.warnings, Vec::<String>::new());
+
+    let config = with_files(&courier(&(tls.clone() + PROXY))).unwrap();
+    assert_eq!(config.outbound[0].tls, Some(expected));
+    let OutboundMode::ForwardProxy { destinations, .. } = &config.outbound[0].mode else {
+        panic!("another mode");
+    };
+    let shown = |at: usize| {
+        destinations[at]
+            .tls
+            .identity
+            .as_ref()
+            .map(|pair| pair.0.len())
+    };
+    assert!(shown(0).is_some() && shown(1) > shown(0));
+    // To a destination over plain http, or a socket, it is for callers alone.
+    for upstream in ["http://a", "unix:/run/a.sock"] {
+        let keys = format!("{tls}upstream = \"{upstream}\"\ncredential = \"c\"\n");
+        assert!(
+            with_files(&courier(&keys)).unwrap().outbound[0]
+                .tls
+                .is_some()
+        );
+    }
+    // Without an authority the pair is for the destination alone.
+    let keys = format!("clients = [\"10.0.0.0/8\"]\ntls = {{ {PAIR} }}\n{RELAY}");
+    assert_eq!(with_files(&courier(&keys)).unwrap().outbound[0].tls, None);
+}
+
+#[test]
+fn x14_what_does_not_make_a_listener_of_the_courier_is_told() {
+    let tls = |inside: &str| format!("tls = {{ {inside} }}\n");
+    for (keys, told) in [
+        (
+            tls("client_ca_file = \"/cert\"") + RELAY,
+            "`client_ca_file` without `cert_file` and `key_file`",
+        ),
+        (
+            tls("client_ca_file = \"/cert\", cert_file = \"/cert\"") + RELAY,
+            "a certificate without its key",
+        ),
+        (
+            tls("client_ca_file = \"/cert\", key_file = \"/key\"") + RELAY,
+            "a key without its certificate",
+        ),
+        (
+            tls("client_ca_file = \"/cert\", cert_file = \"/cert\", key_file = \"/other\"") + RELAY,
+            "this is not the key of the certificate",
+        ),
+        (
+            tls(&format!("{PAIR}, client_ca_file = \"/key\"")) + RELAY,
+            "there is no certificate in this file",
+        ),
+        (
+            tls(&format!("{PAIR}, client_ca_file = \"/none\"")) + RELAY,
+            "this file cannot be read",
+        ),
+        (
+            tls(&format!(
+                "{PAIR}, client_ca_file = \"/cert\", client_auth = \"optional\""
+            )) + RELAY,
+            "unknown key `client_auth`",
+        ),
+        (
+            tls(&format!(
+                "{PAIR}, client_ca_file = \"/cert\", ca_file = \"/cert\""
+            )) + "upstream = \"http://a\"\ncredential = \"c\"\n",
+            "`ca_file` has no meaning here",
+        ),
+        (
+            tls(&format!(
+                "{PAIR}, client_ca_file = \"/cert\", server_name = \"a\""
+            )) + PROXY,
+            "`server_name` has no meaning here",
+        ),
+        (
+            format!("clients = [\"10.0.0.0/8\"]\n{}", tls(PAIR)) + PROXY,
+            "`tls` does not belong to this mode",
+        ),
+        (
+            format!(
+                "clients = [\"10.0.0.0/8\"]\n{}",
+                PROXY.replace("{}", "{ tls = { client_ca_file = \"/cert\" } }")
+            ),
+            "unknown key `client_ca_file`",
+        ),
+        (RELAY.to_owned(), "[outbound.a] has no `clients`"),
+    ] {
+        let faults = with_files(&courier(&keys)).unwrap_err();
+        assert!(faults.contains(told), "{keys}\n{faults}");
+        assert!(faults.contains("1 fault"), "{keys}\n{faults}");
     }
 }

@@ -1,13 +1,12 @@
 //! A 401 from the destination, and no token to be had.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Courier, billing, endpoint, token};
+use super::{Courier, billing, endpoint, token, wait_until};
 use crate::support::gate::Scratch;
-use crate::support::{Answer, Gate, PATIENCE, Recorded, Recorder, Setup, get, post, request};
+use crate::support::{Answer, Recorded, Recorder, Setup, get, post, request};
 
 #[test]
 fn x07_without_a_token_the_answer_is_503_and_nothing_is_called() {
@@ -80,15 +79,7 @@ fn refuse_the_first(out: &Recorder) {
 
 fn wait_for_fetches(courier: &Courier, count: f64) {
     let fetches = "portcullis_credential_fetches_total{credential=\"billing\",result=\"ok\"}";
-    wait_until(courier, |gate| gate.metric(fetches) >= Some(count));
-}
-
-fn wait_until(courier: &Courier, happened: impl Fn(&Gate) -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !happened(&courier.rig.gate) {
-        assert!(Instant::now() < deadline, "what was waited for never came");
-        std::thread::yield_now();
-    }
+    wait_until(|| courier.rig.gate.metric(fetches) >= Some(count));
 }
 
 #[test]
@@ -175,7 +166,7 @@ fn x11_however_many_wait_one_token_is_fetched() {
         .map(|_| std::thread::spawn(move || get("/items/1").send(address).status))
         .collect();
     let waiting = "portcullis_requests_in_flight{listener=\"out\"}";
-    wait_until(&courier, |gate| gate.metric(waiting) == Some(CALLS as f64));
+    wait_until(|| courier.rig.gate.metric(waiting) == Some(CALLS as f64));
     courier.tok.release();
     assert!(calls.into_iter().all(|call| call.join().unwrap() == 200));
     assert_eq!(courier.tok.requests().len(), 1);

@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,6 +32,10 @@ impl Authority {
 
     pub fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
     }
 
     /// A certificate for this name, and its key.
@@ -74,12 +78,12 @@ pub struct Behaviour {
     pub together: Option<Arc<tokio::sync::Barrier>>,
 }
 
-/// TLS for a server named `name`; clients of `clients` must show a certificate.
+/// TLS for a server named `name`; clients must show a certificate of the authority `clients`.
 pub fn tls(
     authority: &Authority,
     name: &str,
     alpn: &[&str],
-    clients: Option<&Authority>,
+    clients: Option<CertificateDer<'static>>,
 ) -> Arc<ServerConfig> {
     let (certificate, key) = authority.sign(name);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -90,7 +94,7 @@ pub fn tls(
         None => builder.with_no_client_auth(),
         Some(clients) => {
             let mut roots = RootCertStore::empty();
-            roots.add(clients.0.der().clone()).unwrap();
+            roots.add(clients).unwrap();
             builder.with_client_cert_verifier(
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                     .build()
