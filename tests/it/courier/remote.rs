@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::{Courier, billing, endpoint};
-use crate::support::gate::{Scratch, said};
+use super::Courier;
+use crate::support::gate::said;
 use crate::support::http2::{Client, head};
-use crate::support::rig::Setup;
-use crate::support::{Connection, Recorder, Request, Response, get, post, request};
+use crate::support::{Connection, Request, Response, get, post, request};
 use crate::transport::tls::{Authority, Shown};
 use crate::upstream::stub::{self, Behaviour, Stub};
 
@@ -182,16 +181,11 @@ fn x14_a_connection_that_was_there_before_certificates_were_asked_for_is_asked_t
 
 /// A relay on every address.
 fn everywhere(more: &str) -> Courier {
-    let (out, tok, scratch) = (Recorder::start(), endpoint(), Scratch::new());
-    let secret = scratch.write("secret", super::SECRET);
-    let text = billing(&tok, &secret.display().to_string())
-        + &format!(
-            "[outbound.out]\nlisten = \"0.0.0.0:0\"\nupstream = \"{}\"\ncredential = \"billing\"\n{more}\n",
-            out.url()
-        );
-    let rig = Setup::standard().also(&text).start();
-    std::mem::forget(scratch);
-    Courier { rig, out, tok }
+    Courier::start(|out| {
+        format!(
+            "[outbound.out]\nlisten = \"0.0.0.0:0\"\nupstream = \"{out}\"\ncredential = \"billing\"\n{more}\n"
+        )
+    })
 }
 
 #[test]

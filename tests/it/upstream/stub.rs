@@ -40,7 +40,13 @@ impl Authority {
 
     /// A certificate for this name, and its key.
     pub fn sign(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        self.sign_until(name, 2100)
+    }
+
+    /// The same, good until this year.
+    pub fn sign_until(&self, name: &str, year: i32) -> (rcgen::Certificate, KeyPair) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
@@ -85,7 +91,15 @@ pub fn tls(
     alpn: &[&str],
     clients: Option<CertificateDer<'static>>,
 ) -> Arc<ServerConfig> {
-    let (certificate, key) = authority.sign(name);
+    tls_with(authority.sign(name), alpn, clients)
+}
+
+/// The same with this certificate.
+pub fn tls_with(
+    (certificate, key): (rcgen::Certificate, KeyPair),
+    alpn: &[&str],
+    clients: Option<CertificateDer<'static>>,
+) -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
