@@ -24,6 +24,12 @@ def _folded(name):
     return "".join(c if c.isalnum() else "-" for c in name.lower())
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # Of a thousand that connect at once, the usual five would be all that are not turned away.
+    request_queue_size = 1024
+
+
 class Recorder:
     def __init__(self):
         self.requests = []
@@ -49,8 +55,7 @@ class Recorder:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
