@@ -13,7 +13,6 @@ pub mod model;
 pub mod raw;
 pub mod secrets;
 pub mod trials;
-pub mod unavailable;
 pub mod units;
 
 #[cfg(test)]

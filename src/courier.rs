@@ -18,7 +18,7 @@ use http_body::Body as _;
 
 use crate::clock::Clock;
 use crate::front::{self, Answer, Line};
-use crate::http::{browser, forwarded, trace, via};
+use crate::http::{browser, via};
 use crate::net::conn::Arrival;
 use crate::outbound::{Named, Way};
 use crate::policy::permit::{Head, check_head};
@@ -26,9 +26,14 @@ use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::session::Channel;
 use crate::snapshot::{Live, Snapshot};
-use crate::telemetry::{Exchange, Telemetry};
+use crate::telemetry::Telemetry;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+const CROSS_SITE: Refusal = Refusal::new(
+    Reason::CrossSite,
+    "another site's page may not call through this listener",
+);
 
 /// One listener of the courier, as a worker serves it.
 pub struct Courier {
@@ -55,7 +60,7 @@ pub async fn serve(courier: &Courier, line: &Line, arrival: Arrival) -> Response
         request,
         fragment,
         client,
-        tls: _,
+        tls,
         tally,
         closing,
     } = arrival;
@@ -64,23 +69,18 @@ pub async fn serve(courier: &Courier, line: &Line, arrival: Arrival) -> Response
     if multiplexed {
         front::level(&mut parts);
     }
-    let has_body = !body.is_end_stream();
-    let request_id = forwarded::request_id(&parts.headers);
-    let mut exchange = Exchange::begin(
-        &courier.telemetry,
-        courier.name,
-        client,
-        request_id,
-        parts.method.clone(),
-        parts.uri.clone(),
-    );
-    exchange.trace = Some(trace::read(
-        &parts.headers,
-        courier.telemetry.traces.begun(),
-    ));
+    let seen = Seen {
+        client: client.map(|client| client.ip()),
+        certified: tls.is_some(), // no listener here speaks TLS with who has shown no certificate
+        fragment,
+        has_body: !body.is_end_stream(),
+    };
+    let scheme = tls.map_or("http", |_| "https");
+    let mut exchange = front::record(&courier.telemetry, courier.name, client, scheme, &parts);
     let page = browser::wants_page(&parts.method, &parts.headers);
+    let mut body = Some(body);
 
-    let chosen = choose(courier, &snapshot, &parts, fragment, has_body, &exchange);
+    let chosen = choose(courier, &snapshot, &parts, &seen);
     let answered = match chosen {
         Ok(destination) => {
             exchange.route = Some(destination.name().clone());
@@ -90,17 +90,28 @@ pub async fn serve(courier: &Courier, line: &Line, arrival: Arrival) -> Response
                 line,
                 destination: &destination,
             };
-            forward::forward(&call, parts, body, &mut exchange).await
+            forward::forward(&call, parts, &mut body, &mut exchange).await
         }
         Err(refusal) => Err(refusal),
     };
     let mut response = answered.unwrap_or_else(|refusal| {
         exchange.reason = Some(refusal.reason);
-        front::refuse(&refusal, &exchange.request_id, page, has_body)
+        front::refuse(&refusal, &exchange.request_id, page, seen.has_body)
     });
     front::connect(&mut response, multiplexed, closing);
     exchange.status = response.status().as_u16();
-    response.map(|content| Answer::new(content, exchange, tally, line))
+    let unread = body.filter(|_| multiplexed && seen.has_body); // `forward` has not taken it
+    response.map(|content| Answer::new(content, exchange, tally, line).before(unread))
+}
+
+/// What the connection has shown of a request beside its head.
+struct Seen {
+    client: Option<IpAddr>,
+    /// Whether the client has shown a certificate.
+    certified: bool,
+    /// Whether the target had a `#`.
+    fragment: bool,
+    has_body: bool,
 }
 
 /// Where this request may go. Sync: nothing is connected to before it is known.
@@ -108,18 +119,16 @@ fn choose(
     courier: &Courier,
     snapshot: &Snapshot,
     parts: &Parts,
-    fragment: bool,
-    has_body: bool,
-    exchange: &Exchange,
+    seen: &Seen,
 ) -> Result<Named, Refusal> {
     let outbound = snapshot.outbound(courier.name).ok_or(Refusal::new(
         Reason::NoRoute,
         "this listener is no longer configured",
     ))?;
-    if !outbound.admits(exchange.client.map(|client| client.ip())) {
+    if !outbound.admits(seen.client, seen.certified) {
         return Err(Refusal::new(
             Reason::NoRoute,
-            "this listener does not serve your address",
+            "this listener does not serve you: your address is not among its clients, or you have shown no certificate",
         ));
     }
     if parts.method == Method::CONNECT {
@@ -133,8 +142,8 @@ fn choose(
         uri: &parts.uri,
         version: parts.version,
         headers: &parts.headers,
-        fragment,
-        has_body,
+        fragment: seen.fragment,
+        has_body: seen.has_body,
         scheme: "http",
         certificate: None,
         channel: Channel::default(),
@@ -144,7 +153,8 @@ fn choose(
     check_via(courier, parts)?;
     let destination = match &outbound.way {
         Way::Relay(destination) => {
-            relay::check_host(courier, &host)?;
+            relay::check_host(courier, outbound, &host)?;
+            relay::check_origin(outbound, parts, &host)?;
             Named::Listed(destination.clone())
         }
         Way::Proxy(proxied) => forward_proxy::choose(proxied, parts)?,
@@ -158,10 +168,7 @@ fn check_site(parts: &Parts) -> Result<(), Refusal> {
     let cross = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"cross-site");
     match parts.headers.get_all(SEC_FETCH_SITE).iter().any(cross) {
         false => Ok(()),
-        true => Err(Refusal::new(
-            Reason::CrossSite,
-            "another site's page may not call through this listener",
-        )),
+        true => Err(CROSS_SITE),
     }
 }
 

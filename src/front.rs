@@ -8,16 +8,17 @@ pub mod outward;
 mod tunnel;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::http::{forwarded, problem};
+use crate::http::{forwarded, problem, trace};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
-use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::NO_ROUTE;
+use crate::telemetry::{Exchange, Telemetry};
 pub use answer::{Answer, Content};
 pub use tunnel::{Line, join};
 
@@ -49,6 +50,22 @@ fn name_host(parts: &mut Parts) {
     if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
         parts.headers.insert(header::HOST, host);
     }
+}
+
+/// The record of a request, begun with what its head says: its id, and the trace that it belongs to.
+pub fn record(
+    telemetry: &Arc<Telemetry>,
+    listener: &'static str,
+    client: Option<SocketAddr>,
+    scheme: &'static str,
+    parts: &Parts,
+) -> Box<Exchange> {
+    let request_id = forwarded::request_id(&parts.headers);
+    let (method, uri) = (parts.method.clone(), parts.uri.clone());
+    let mut exchange = Exchange::begin(telemetry, listener, client, request_id, method, uri);
+    exchange.scheme = scheme;
+    exchange.trace = Some(trace::read(&parts.headers, telemetry.traces.begun()));
+    exchange
 }
 
 /// Says whether the connection closes behind this answer, where that is said in a header.

@@ -7,7 +7,6 @@ mod cors;
 mod forward;
 mod login;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -17,7 +16,7 @@ use hyper::body::Incoming;
 
 use crate::clock::Clock;
 use crate::front::{self, Answer, Line};
-use crate::http::{browser, forwarded, trace};
+use crate::http::browser;
 use crate::identity::ClientCertificate;
 use crate::net::conn::Arrival;
 use crate::net::tls::Secured;
@@ -88,7 +87,7 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     }
     let seen = Seen::of(line, fragment, tls.as_deref(), &body);
     let mut body = Some(body);
-    let mut exchange = record(gate, client, &parts, &seen);
+    let mut exchange = front::record(&gate.telemetry, LISTENER, client, seen.scheme, &parts);
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
     let mut visit = Visit::begin(&snapshot, &parts, seen.scheme, client);
@@ -125,27 +124,6 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     exchange.status = response.status().as_u16();
     let unread = body.filter(|_| multiplexed && seen.has_body); // `forward` has not taken it
     response.map(|content| Answer::new(content, exchange, tally, line).before(unread))
-}
-
-/// The record of the request, begun.
-fn record(
-    gate: &Gate,
-    client: Option<SocketAddr>,
-    parts: &Parts,
-    seen: &Seen<'_>,
-) -> Box<Exchange> {
-    let request_id = forwarded::request_id(&parts.headers);
-    let mut exchange = Exchange::begin(
-        &gate.telemetry,
-        LISTENER,
-        client,
-        request_id,
-        parts.method.clone(),
-        parts.uri.clone(),
-    );
-    exchange.scheme = seen.scheme;
-    exchange.trace = Some(trace::read(&parts.headers, gate.telemetry.traces.begun()));
-    exchange
 }
 
 /// What is done with a request that is not refused.

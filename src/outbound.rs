@@ -5,6 +5,8 @@
 
 pub mod destination;
 mod proxied;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use crate::config::model;
 use crate::config::model::credentials::OutboundMode;
 use crate::credential::Credentials;
 use crate::net::client_tls::TlsFault;
+use crate::net::tls::{CertificateFault, Certificates};
 use crate::upstream::Upstream;
 pub use destination::{Destination, Outgoing};
 pub use proxied::{Named, Proxied};
@@ -20,6 +23,8 @@ pub use proxied::{Named, Proxied};
 /// One listener of the courier.
 pub struct Outbound {
     settings: Arc<model::Outbound>,
+    /// What it speaks TLS with, where it does.
+    pub certificates: Option<Arc<Certificates>>,
     /// Where its requests go.
     pub way: Way,
 }
@@ -41,12 +46,16 @@ pub enum OutboundFault {
     /// What it is to show is not there.
     #[error("[outbound.{0}]: its credential is not configured")]
     Credential(Arc<str>),
+    /// It can't speak TLS to its callers.
+    #[error("[outbound.{0}] tls: {1}")]
+    Certificates(Arc<str>, CertificateFault),
 }
 
 impl Outbound {
     /// A listener as it is configured. `known` gives an upstream that is there already, with its connections.
     pub fn new(
         settings: &Arc<model::Outbound>,
+        certificates: Option<Arc<Certificates>>,
         credentials: &Credentials,
         workers: usize,
         known: &dyn Fn(&model::Upstream) -> Option<Arc<Upstream>>,
@@ -65,11 +74,12 @@ impl Outbound {
             } => {
                 let list = destinations.iter().map(|one| making.make(one));
                 let list = list.collect::<Result<Vec<_>, _>>()?;
-                Way::Proxy(Proxied::new(list, *others, settings.clients.is_empty()))
+                Way::Proxy(Proxied::new(list, *others, !settings.remote))
             }
         };
         Ok(Outbound {
             settings: settings.clone(),
+            certificates,
             way,
         })
     }
@@ -79,14 +89,31 @@ impl Outbound {
         &self.settings.name
     }
 
-    /// Whether this client may call it: on loopback and Unix sockets everybody who can.
-    pub fn admits(&self, client: Option<IpAddr>) -> bool {
-        let clients = &self.settings.clients;
-        clients.is_empty()
-            || client.is_some_and(|client| {
-                let client = client.to_canonical();
-                clients.iter().any(|network| network.contains(&client))
-            })
+    /// Whether this client may call it. `certified` says that it has shown a certificate, which was verified. Asked of every
+    /// request, for a listener's address, and a connection, may be older than these settings (X14).
+    pub fn admits(&self, client: Option<IpAddr>, certified: bool) -> bool {
+        let model::Outbound {
+            remote,
+            clients,
+            tls,
+            ..
+        } = &*self.settings;
+        let client = client.map(|client| client.to_canonical());
+        let is_near = client.is_none_or(|client| client.is_loopback());
+        let is_listed =
+            client.is_some_and(|client| clients.iter().any(|network| network.contains(&client)));
+        (*remote || is_near) && (clients.is_empty() || is_listed) && (tls.is_none() || certified)
+    }
+
+    /// Whether this is one of the further names that it may be called by.
+    pub fn is_called(&self, host: &str) -> bool {
+        self.settings.hosts.iter().any(|known| known.matches(host))
+    }
+
+    /// Whether it may be called by any name: whoever calls has verified whom it speaks to, and has said itself who it is. A page
+    /// that was rebound to this address (X15) fails at the first of the two: no certificate here has its site's name.
+    pub fn takes_any_name(&self) -> bool {
+        self.settings.tls.is_some() && self.settings.hosts.is_empty()
     }
 
     /// All its destinations.

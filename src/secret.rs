@@ -3,7 +3,7 @@
 //! There is no `Display`, `Debug` prints a fixed word, equality takes the same time whatever differs, and the memory is
 //! overwritten when the value is dropped. [`Secret::expose`] is the only way to the bytes: search for it in review.
 
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 /// A secret string.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ impl Secret {
         &self.0
     }
 }
+
+impl ZeroizeOnDrop for Secret {}
 
 impl PartialEq for Secret {
     /// Takes time by the length of `other` alone, so a guess learns nothing from a clock.

@@ -149,9 +149,14 @@ impl Snapshot {
         logs::filter(&config.telemetry).map_err(BuildFault::Telemetry)?;
         let policy = compile::policy(&config).map_err(|_| BuildFault::Routes)?;
         let (rings, refreshing) = keys(&config, old, clock, read)?;
-        let certificates = certificates(&config, old, clock, read)?;
+        let known = old.and_then(|old| old.certificates.as_ref());
+        let certificates = listener(config.server.tls.as_ref(), known, clock, read)?;
         let credentials = credentials(&config, old, clock)?;
-        let outbound = outbound(&config, old, &credentials, workers)?;
+        let listening = &|settings: &model::Outbound| {
+            let known = old.and_then(|old| old.outbound(&settings.name)?.certificates.as_ref());
+            listener(settings.tls.as_ref(), known, clock, read)
+        };
+        let outbound = outbound(&config, old, &credentials, workers, listening)?;
         let plans = config.routes.iter().chain(&policy.unrouted);
         let plans = plans.map(|route| &*route.headers);
         Ok(Snapshot {
@@ -202,15 +207,17 @@ impl Snapshot {
     }
 }
 
-/// What the gate speaks TLS with; the same as before where nothing has changed.
-fn certificates(
-    config: &Config,
-    old: Option<&Snapshot>,
+/// What a listener speaks TLS with, if it does.
+type Speaks = Result<Option<Arc<Certificates>>, CertificateFault>;
+
+/// What a listener speaks TLS with; the same as before where nothing has changed.
+fn listener(
+    tls: Option<&model::Tls>,
+    known: Option<&Arc<Certificates>>,
     clock: &Clock,
     read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
-) -> Result<Option<Arc<Certificates>>, CertificateFault> {
-    let known = old.and_then(|old| old.certificates.as_ref());
-    let Some(tls) = &config.server.tls else {
+) -> Speaks {
+    let Some(tls) = tls else {
         return Ok(None);
     };
     match known {
@@ -330,6 +337,7 @@ fn outbound(
     old: Option<&Snapshot>,
     credentials: &Credentials,
     workers: usize,
+    certificates: &dyn Fn(&model::Outbound) -> Speaks,
 ) -> Result<Vec<Outbound>, BuildFault> {
     let known = |settings: &model::Upstream| {
         let before = old.map_or(&[][..], |old| &old.outbound);
@@ -339,9 +347,10 @@ fn outbound(
             .find(|upstream| **upstream.settings() == *settings)
             .cloned()
     };
-    let made = config
-        .outbound
-        .iter()
-        .map(|settings| Outbound::new(settings, credentials, workers, &known));
+    let made = config.outbound.iter().map(|settings| {
+        let certificates = certificates(settings)
+            .map_err(|fault| OutboundFault::Certificates(settings.name.clone(), fault))?;
+        Outbound::new(settings, certificates, credentials, workers, &known)
+    });
     Ok(made.collect::<Result<_, _>>()?)
 }

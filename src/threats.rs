@@ -200,13 +200,13 @@
 //! | X08 | lifetimes that are none | `credential::life::tests`, `credential::supply::tests` |
 //! | X09 | other types of token, or no token at all | `credential::tests::endpoint` |
 //! | X10 | a token endpoint that redirects | `credential::tests::endpoint` |
-//! | X11 | a thousand callers and no token | `credential::supply::tests` |
+//! | X11 | a thousand callers and no token | `credential::supply::tests`, `tests/courier/tokens` |
 //! | X12 | a token that the destination refuses | `credential::supply::tests`, `tests/courier/tokens` |
 //! | X13 | credentials that must not be mixed up | `credential::supply::tests` |
-//! | X14 | a listener that others can reach | `config::tests::outbound` |
-//! | X15 | pages of another site that call us | `admin::tests`, `tests/admin`, `tests/courier/isolation`, `tests/status` |
+//! | X14 | a listener that others can reach | `config::tests::gate_tls`, `config::tests::outbound`, `outbound::tests`, `tests/courier/remote` |
+//! | X15 | pages of another site that call us | `admin::tests`, `tests/admin`, `tests/courier/isolation`, `tests/courier/remote`, `tests/status` |
 //! | X16 | secrets and where they show | `config::tests::properties`, `config::tests::secrecy`, `credential::state::tests`, `credential::tests::endpoint`, `http::sigv4::tests`, `policy::explain::tests` |
-//! | X17 | a destination whose certificate is not its own | `credential::tests::endpoint` |
+//! | X17 | a destination whose certificate is not its own | `credential::tests::endpoint`, `tests/courier/isolation`, `tests/courier/remote` |
 //! | X18 | a loop | `config::tests::outbound`, `http::via` |
 //!
 //! # Operation

@@ -97,9 +97,9 @@ fn listener(settings: &Outbound) -> Result<Listener, StartFault> {
     let bound = bind(&settings.listen)?;
     // What systemd hands over is seen here for the first time (X14).
     let remote = bound.tcp_address().filter(|at| !at.ip().is_loopback());
-    if let Some(address) = remote.filter(|_| settings.clients.is_empty()) {
+    if let Some(address) = remote.filter(|_| !settings.remote) {
         let name = format!("[outbound.{}] at {address}", settings.name);
-        let why = "it can be reached from other hosts: `allow_remote` and `clients` say who may";
+        let why = "it can be reached from other hosts: `allow_remote` says who may call, with `clients` or `tls.client_ca_file`";
         return Err(StartFault::Listen(name, io::Error::other(why)));
     }
     Ok(Listener {

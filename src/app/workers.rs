@@ -126,11 +126,16 @@ impl Front {
         let line = Arc::new(Line::new(accepted.client));
         let _room = accepted.room;
         let (socket, client, drain) = (accepted.socket, accepted.client, watch.clone());
+        let certificates = match self {
+            Front::Gate(_) => snapshot.certificates.as_ref(),
+            Front::Courier(courier) => snapshot
+                .outbound(courier.name)
+                .and_then(|outbound| outbound.certificates.as_ref()),
+        };
+        let security = certificates.map(|certificates| certificates.config());
+        drop(snapshot);
         match self {
             Front::Gate(gate) => {
-                let security = snapshot.certificates.as_ref();
-                let security = security.map(|certificates| certificates.config());
-                drop(snapshot);
                 let (gate, serving) = (gate.clone(), line.clone());
                 let service = move |arrival| {
                     let (gate, line) = (gate.clone(), serving.clone());
@@ -139,13 +144,12 @@ impl Front {
                 conn::serve_any(socket, client, security, limits, answer, watch, service).await;
             }
             Front::Courier(courier) => {
-                drop(snapshot);
                 let (courier, serving) = (courier.clone(), line.clone());
                 let service = move |arrival| {
                     let (courier, line) = (courier.clone(), serving.clone());
                     async move { courier::serve(&courier, &line, arrival).await }
                 };
-                conn::serve_any(socket, client, None, limits, answer, watch, service).await;
+                conn::serve_any(socket, client, security, limits, answer, watch, service).await;
             }
         }
         line.tunnel(drain).await;

@@ -1,8 +1,8 @@
 //! Raw tree → [`Config`]: the rules of the contract, a file for each group of tables.
 //!
 //! A part that is wrong tells its fault and is filled in with a default, so that all faults of a file come in one run; a
-//! configuration with any fault is never handed out. Nothing that is written may be ignored in silence: a key is read,
-//! unknown, or said to be unavailable.
+//! configuration with any fault is never handed out. Nothing that is written may be ignored in silence: a key is read, or
+//! unknown.
 
 mod browsers;
 mod certificates;

@@ -35,12 +35,12 @@ pub(super) struct Call<'a> {
 pub(super) async fn forward(
     call: &Call<'_>,
     mut parts: Parts,
-    body: Incoming,
+    body: &mut Option<Incoming>,
     exchange: &mut Exchange,
 ) -> Result<Response<Content>, Refusal> {
     let limits = &call.snapshot.config.limits;
     let length = check_length(&parts.headers, limits.body_bytes)?;
-    let (body, received) = RequestBody::new(Some(body), limits.body_bytes, limits.body_timeout);
+    let (body, received) = RequestBody::new(body.take(), limits.body_bytes, limits.body_timeout);
     exchange.received = received;
 
     let wishes = Wishes::of(

@@ -74,7 +74,8 @@ impl Lease {
         self.held.expires
     }
 
-    /// The destination answered 401. The token is given up, unless it is younger than 10 s; whether another may be tried.
+    /// The destination answered 401. The token is given up, unless it is younger than 10 s and another was given up a moment ago;
+    /// whether another may be tried.
     pub fn reject(self) -> bool {
         self.supply.reject(&self.held)
     }

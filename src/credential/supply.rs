@@ -7,8 +7,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -24,7 +24,8 @@ use super::life;
 use super::token::{Issued, Token};
 use crate::clock::{Clock, Timestamp};
 
-/// A token younger than this is not given up for a 401: the destination refuses for another reason than age.
+/// A token younger than this is not given up for another 401 so soon after one: the destination refuses for another reason than
+/// that the token is no longer good.
 const YOUNG: Duration = Duration::from_secs(10);
 
 /// A token for one credential and one set of scopes, shared by all who need it. Dropped, its task ends.
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     scopes: Vec<String>,
     held: ArcSwapOption<Held>,
     flights: Flights,
+    /// When a token was last given up for a 401.
+    given_up: Mutex<Option<Instant>>,
     clock: Clock,
     fetches_ok: AtomicU64,
     fetches_failed: AtomicU64,
@@ -84,6 +87,7 @@ impl Supply {
             scopes,
             held: ArcSwapOption::empty(),
             flights: Flights::new(),
+            given_up: Mutex::default(),
             clock,
             fetches_ok: AtomicU64::new(0),
             fetches_failed: AtomicU64::new(0),
@@ -169,15 +173,22 @@ impl Shared {
         held.is_good(self.clock.now()).then_some(held)
     }
 
-    /// A destination answered 401 to this token: gives it up unless it is young. Whether another one may be tried.
+    /// A destination answered 401 to this token: gives it up, unless another was given up a moment ago and this one is young. Whether
+    /// another one may be tried. However many 401s there are, they cause a fetch in 10 s at most (X12).
     pub(super) fn reject(&self, rejected: &Arc<Held>) -> bool {
+        // Held until the token is gone: of two who were refused at once, the second must not take the first's for another 401.
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.held.load();
         match current.as_ref() {
             // Somebody else gave it up, or it was renewed meanwhile.
             Some(held) if !Arc::ptr_eq(held, rejected) => true,
             None => true,
-            Some(held) if held.fetched.elapsed() < YOUNG => false,
-            Some(_) => {
+            Some(held) => {
+                let another = given_up.is_some_and(|before| before.elapsed() < YOUNG);
+                if another && held.fetched.elapsed() < YOUNG {
+                    return false;
+                }
+                *given_up = Some(Instant::now());
                 // Only if it is still that one: a renewal in between must not be lost.
                 self.held.compare_and_swap(&current, None);
                 tracing::info!(

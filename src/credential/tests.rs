@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use zeroize::ZeroizeOnDrop;
 
-use super::{Credential, Credentials, Lease, Unavailable, claims};
+use super::token::{Bearer, Token};
+use super::{AwsKeys, Credential, Credentials, Lease, Unavailable, claims};
 use crate::clock::Clock;
 use crate::config::model;
 use crate::config::model::credentials::{
@@ -176,4 +178,42 @@ async fn a_reload_keeps_the_tokens_of_credentials_that_did_not_change() {
     assert!(in_hand("changes").is_none());
     let lease = new.named("changes").unwrap().lease(&[]).await.unwrap();
     assert_eq!(claim(&lease, "client_id"), "demo-writer");
+}
+
+#[tokio::test]
+async fn x16_what_is_in_hand_shows_nothing_and_is_overwritten_when_it_goes() {
+    fn is_overwritten(_: &impl ZeroizeOnDrop) {}
+    let pool = demo_pool();
+    let endpoint = endpoint(format!("{}/oauth2/token", pool.base), ClientAuth::Basic);
+    let secret = "reader-secret-for-demo-only";
+    let machine = credential(Grant::ClientCredentials(
+        endpoint,
+        client("demo-reader", &[secret]),
+    ));
+    let lease = machine.lease(&[]).await.unwrap();
+    let token = lease.token().unwrap().expose().to_owned();
+    let keys = AwsKeys {
+        access_key_id: "ASIAEXAMPLE".to_owned(),
+        secret_access_key: Secret::new("hidden-key".to_owned()),
+        session_token: Secret::new("hidden-session".to_owned()),
+    };
+    let bearer = Bearer::parse(&token, "the pool").unwrap();
+    is_overwritten(&keys.secret_access_key);
+    is_overwritten(&keys.session_token);
+    is_overwritten(&bearer.token);
+    let told = [
+        format!("{lease:?} {lease:#?}"),
+        format!("{keys:?} {keys:#?}"),
+        format!("{:?} {:?}", Token::Aws(keys.clone()), Token::Bearer(bearer)),
+        format!("{:?} {:?}", machine.facts(), machine.settings()),
+        format!(
+            "{:?}",
+            lease.header(&http::HeaderValue::from_static("Token "))
+        ),
+    ];
+    for told in told {
+        for hidden in ["hidden", secret, &token, &token[..20]] {
+            assert!(!told.contains(hidden), "{told}");
+        }
+    }
 }

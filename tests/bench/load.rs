@@ -49,7 +49,9 @@ pub enum Way {
 /// What is sent, in turn, and what is expected of it.
 #[derive(Clone)]
 pub struct Work {
-    pub path: &'static str,
+    pub path: String,
+    /// What is in `Host`.
+    pub host: String,
     pub tokens: Arc<Vec<String>>,
     pub status: u16,
     pub way: Way,
@@ -57,13 +59,22 @@ pub struct Work {
 }
 
 impl Work {
-    pub fn new(path: &'static str, tokens: Vec<String>, status: u16, way: Way) -> Work {
+    pub fn new(path: &str, tokens: Vec<String>, status: u16, way: Way) -> Work {
         Work {
-            path,
+            path: path.to_owned(),
+            host: "bench".to_owned(),
             tokens: Arc::new(tokens),
             status,
             way,
             next: Arc::default(),
+        }
+    }
+
+    /// The same for another host.
+    pub fn to(self, host: impl ToString) -> Work {
+        Work {
+            host: host.to_string(),
+            ..self
         }
     }
 
@@ -74,12 +85,12 @@ impl Work {
             .map(String::as_str)
     }
 
-    fn write(&self, into: &mut Vec<u8>) {
+    pub fn write(&self, into: &mut Vec<u8>) {
         into.clear();
         into.extend_from_slice(
             format!(
-                "GET {} HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\nAccept: */*\r\n",
-                self.path
+                "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: bench\r\nAccept: */*\r\n",
+                self.path, self.host
             )
             .as_bytes(),
         );
@@ -211,7 +222,7 @@ async fn multiplexed(gates: &[SocketAddr], work: &Work, streams: usize, until: I
             while Instant::now() < until {
                 let request = Request::builder()
                     .method(Method::GET)
-                    .uri(format!("http://bench{}", work.path));
+                    .uri(format!("http://{}{}", work.host, work.path));
                 let request = match work.token() {
                     Some(token) => request.header("authorization", format!("Bearer {token}")),
                     None => request,

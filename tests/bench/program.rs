@@ -1,11 +1,20 @@
-//! The processes that are measured: the gate as it is shipped, and the service behind it, which is this program once more.
+//! The processes that are measured: the program as it is shipped, and the service behind it, which is this program once more.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use serde_json::Value;
+
+/// Where the sidecar listens.
+pub struct Listeners {
+    pub gate: SocketAddr,
+    pub admin: SocketAddr,
+    /// The courier's, by name.
+    pub outbound: BTreeMap<String, SocketAddr>,
+}
 
 /// A child process, ended with this.
 pub struct Program {
@@ -14,7 +23,7 @@ pub struct Program {
 
 impl Program {
     /// Starts a command and reads what it says until `find` finds something in a line; the rest is thrown away.
-    fn start<T>(command: &mut Command, find: impl Fn(&str) -> Option<T>) -> (Program, T) {
+    fn start<T>(command: &mut Command, mut find: impl FnMut(&str) -> Option<T>) -> (Program, T) {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -45,8 +54,14 @@ impl Program {
         })
     }
 
-    /// The gate: the one that was built with this, or `$PORTCULLIS_BIN`.
+    /// The same, where only its gate is of interest.
     pub fn gate(configuration: &Path) -> (Program, SocketAddr) {
+        let (program, listeners) = Program::sidecar(configuration);
+        (program, listeners.gate)
+    }
+
+    /// The sidecar: the one that was built with this, or `$PORTCULLIS_BIN`.
+    pub fn sidecar(configuration: &Path) -> (Program, Listeners) {
         let built = env!("CARGO_BIN_EXE_portcullis").into();
         let mut command = Command::new(std::env::var_os("PORTCULLIS_BIN").unwrap_or(built));
         command
@@ -54,10 +69,21 @@ impl Program {
             .arg("--config")
             .arg(configuration)
             .env_remove("RUST_LOG");
-        Program::start(&mut command, |line| {
+        let mut outbound = BTreeMap::new();
+        let (program, (gate, admin)) = Program::start(&mut command, |line| {
             let line: Value = serde_json::from_str(line).ok()?;
-            line["gate"].as_str()?.parse().ok()
-        })
+            let address = |key: &str| line[key].as_str()?.parse().ok();
+            if let (Some(name), Some(address)) = (line["outbound"].as_str(), address("address")) {
+                outbound.insert(name.to_owned(), address);
+            }
+            Some((address("gate")?, address("admin")?))
+        });
+        let listeners = Listeners {
+            gate,
+            admin,
+            outbound,
+        };
+        (program, listeners)
     }
 
     /// CPU time it has taken, in microseconds: in steps of a clock tick, ten thousand of them.

@@ -10,6 +10,7 @@
     unreachable_pub
 )] // a program for people at a terminal
 
+mod courier;
 mod held;
 mod load;
 mod program;
@@ -25,7 +26,7 @@ use program::{Program, Scratch};
 use serde_json::json;
 
 /// What is measured, and how large: names of the command line.
-const SIZES: [(&str, u64, u64); 10] = [
+const SIZES: [(&str, u64, u64); 13] = [
     // name, default, brief
     ("seconds", 5, 1),
     ("rounds", 5, 1),
@@ -37,9 +38,12 @@ const SIZES: [(&str, u64, u64); 10] = [
     ("mebibytes", 2048, 8),
     ("drain", 60, 3),
     ("rate", 1_000, 50),
+    ("callers", 1_000, 100),
+    ("renew", 60, 12),
+    ("life", 5_000, 10_000),
 ];
-const PARTS: [&str; 8] = [
-    "load", "scale", "flood", "start", "idle", "slow", "bulk", "drain",
+const PARTS: [&str; 11] = [
+    "load", "scale", "flood", "start", "idle", "slow", "bulk", "drain", "courier", "cold", "renew",
 ];
 
 struct Settings {
@@ -237,13 +241,41 @@ async fn measure(settings: &Settings) {
             "{count:?}"
         );
     }
+    let sidecar = |life: u64, delay: u64| {
+        let [life, delay] = [life, delay].map(Duration::from_millis);
+        let text = text.clone() + &courier::tables(&scratch, address, life, delay);
+        Program::sidecar(&scratch.write("courier.toml", &text))
+    };
+    if settings.wants("courier") {
+        let (program, listeners) = sidecar(3_600_000, 0);
+        let one = Work::new("/orders/small", vec![token.clone()], 200, Way::Kept);
+        let mut works = vec![("gate, one token", one, listeners.gate)];
+        for (name, work, listener) in courier::works(address) {
+            works.push((name, work, listeners.outbound[listener]));
+        }
+        compare("courier", settings, &works, (&program, &upstream)).await;
+    }
+    if settings.wants("cold") {
+        let (_program, listeners) = sidecar(3_600_000, 200);
+        courier::cold(&listeners, settings.size("callers") as usize).await;
+    }
+    if settings.wants("renew") {
+        let life = settings.size("life");
+        let (program, listeners) = sidecar(life, 20);
+        let (time, life) = (
+            Duration::from_secs(settings.size("renew")),
+            Duration::from_millis(life),
+        );
+        let connections = settings.size("connections") as usize;
+        courier::renewals((&program, &listeners), address, connections, time, life).await;
+    }
 }
 
-/// Every workload in every round, one after the other, each beside the same request on a public route.
+/// The kinds of request to the gate, each beside the same request on a public route.
 async fn loads(
     settings: &Settings,
     mint: &Mint,
-    (gate, upstream): (&Program, &Program),
+    programs: (&Program, &Program),
     address: SocketAddr,
 ) {
     let (one, many) = (mint.tokens(1), mint.tokens(settings.size("tokens")));
@@ -278,16 +310,27 @@ async fn loads(
             Work::new("/orders/small", vec![mint.forged()], 401, Way::Kept),
         ),
     ];
+    let works = works.map(|(name, work)| (name, work, address));
+    compare("load", settings, &works, programs).await;
+}
+
+/// Every workload in every round, one after the other, each beside the first.
+async fn compare(
+    title: &str,
+    settings: &Settings,
+    works: &[(&str, Work, SocketAddr)],
+    (program, upstream): (&Program, &Program),
+) {
     let (connections, time) = (
         settings.size("connections") as usize,
         Duration::from_secs(settings.size("seconds")),
     );
     let mut costs = vec![Vec::new(); works.len()];
     for _ in 0..settings.size("rounds") {
-        let mut public = 0.0;
-        for ((name, work), costs) in works.iter().zip(&mut costs) {
-            let before = (gate.cpu(), upstream.cpu());
-            let count = load::run(&[address], work, connections, time).await;
+        let mut first = None;
+        for ((name, work, address), costs) in works.iter().zip(&mut costs) {
+            let before = (program.cpu(), upstream.cpu());
+            let count = load::run(&[*address], work, connections, time).await;
             let Count {
                 answered,
                 wrong,
@@ -296,23 +339,20 @@ async fn loads(
             } = count;
             assert!(answered > 0 && wrong == 0 && lost == 0, "{name}: {count:?}");
             let each = |now: f64, before: f64| (now - before) / answered as f64;
-            let cost = each(gate.cpu(), before.0);
-            if work.tokens.is_empty() && work.status == 200 {
-                public = cost;
-            }
+            let cost = each(program.cpu(), before.0);
             costs.push([
                 cost,
                 each(upstream.cpu(), before.1),
-                cost / public,
+                cost / *first.get_or_insert(cost),
                 answered as f64 / time.as_secs_f64(),
             ]);
         }
     }
     println!(
-        "{:<28}{:>14}{:>18}{:>11}{:>14}",
-        "load", "gate us/req", "upstream us/req", "/ public", "requests/s"
+        "{title:<28}{:>14}{:>18}{:>11}{:>14}",
+        "us/req", "upstream us/req", "/ first", "requests/s"
     );
-    for ((name, _), costs) in works.iter().zip(&costs) {
+    for ((name, ..), costs) in works.iter().zip(&costs) {
         let median = |column: usize| {
             let mut figures: Vec<f64> = costs.iter().map(|row| row[column]).collect();
             figures.sort_by(f64::total_cmp);

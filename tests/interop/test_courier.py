@@ -1,7 +1,9 @@
 """Calls out: tokens of ministack by every grant, at a destination that is itself behind a gate that demands the scope."""
 
+import asyncio
 import concurrent.futures
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -194,18 +196,29 @@ def test_a_legacy_program_gets_through_unmodified(destination, open_courier, poo
         assert ran.stdout.split() == ["401", "401"]
 
 
-def test_a_thousand_callers_at_a_cold_start_cause_one_fetch(destination, open_courier, pool, secret):
+CALLERS = 1000
+
+
+async def at_once(port, number):
+    """The statuses of so many calls, each over a connection of its own that is open before the first call is made."""
+    opening = [asyncio.open_connection("127.0.0.1", port) for _ in range(number)]
+    connections = await asyncio.gather(*opening)
+
+    async def call(reader, writer):
+        writer.write(b"GET /orders/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        return int(answer.split(b" ", 2)[1])
+
+    return await asyncio.gather(*(call(*connection) for connection in connections))
+
+
+def test_x11_a_thousand_callers_at_a_cold_start_cause_one_fetch(destination, open_courier, pool, secret):
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     courier = open_courier(machine(pool, secret), {"read": relay(destination.url, "machine", ["orders/read"])})
-    with concurrent.futures.ThreadPoolExecutor(200) as callers:
-        begin = threading.Barrier(200)
-
-        def call(number):
-            if number < 200:
-                begin.wait(timeout=60)
-            return courier.ask("read", "GET", f"/orders/{number}").status
-
-        statuses = list(callers.map(call, range(1000)))
-    assert statuses == [200] * 1000
+    statuses = asyncio.run(at_once(courier.ports["read"], CALLERS))
+    assert (set(statuses), len(statuses)) == ({200}, CALLERS)
     assert courier.metric('portcullis_credential_fetches_total{credential="machine",result="ok"}') == 1
 
 
@@ -263,3 +276,49 @@ def test_renewals_under_load_lose_no_call(destination, open_courier, pool, secre
     endpoint.stop()
     assert all(set(statuses) == {200} for statuses in counts), counts
     print(f"{sum(statuses[200] for statuses in counts)} calls over {endpoint.fetches} tokens")
+
+
+FIVE_MINUTES = {"AccessTokenValidity": 5, "IdTokenValidity": 5, "TokenValidityUnits": {"AccessToken": "minutes", "IdToken": "minutes"}}
+
+
+@mark.skipif(not os.environ.get("INTEROP_SLOW"), reason="five and a half minutes: INTEROP_SLOW=1 runs it")
+def test_tokens_of_five_minutes_are_renewed_while_calls_go_on(destination, open_gate, open_courier, pool, ministack, secret):
+    made = pool.idp.create_user_pool_client(
+        UserPoolId=pool.id,
+        ClientName="five minutes",
+        GenerateSecret=True,
+        ExplicitAuthFlows=cognito.SIGN_IN,
+        AllowedOAuthFlowsUserPoolClient=True,
+        AllowedOAuthFlows=["client_credentials"],
+        AllowedOAuthScopes=["orders/read"],
+        **FIVE_MINUTES,
+    )
+    client = cognito.AppClient(pool, made["UserPoolClient"])
+    table = pool.table().replace("client_ids = [", f"client_ids = ['{client.id}', ")
+    destination = open_gate(table + ROUTES)
+    credentials = (
+        f'[credentials.machine]\ngrant = "client_credentials"\ntoken_url = "{pool.token_url}"\n'
+        f'client_id = "{client.id}"\nclient_secret = {secret("five-minutes", client.secret)}\n'
+    ) + "".join(
+        user(pool, ministack, secret, name, grant, client)
+        for name, grant in [("alice", "user_srp"), ("bob", "user_password")]
+    )
+    routes = {"machine": ("/orders/1", ["orders/read"]), "alice": ("/me", []), "bob": ("/me", [])}
+    outbound = {name: relay(destination.url, name, scopes) for name, (_, scopes) in routes.items()}
+    courier = open_courier(credentials, outbound)
+    fetched = lambda name: courier.metric(f'portcullis_credential_fetches_total{{credential="{name}",result="ok"}}')
+    expiry = lambda name: courier.metric(f'portcullis_credential_expiry_timestamp_seconds{{credential="{name}"}}')
+    for name, (target, _) in routes.items():
+        assert courier.ask(name, "GET", target).status == 200, courier.gate.process.log()[-2000:]
+        assert 290 < expiry(name) - time.time() <= 300
+    first = {name: expiry(name) for name in routes}
+    statuses, begun = {}, time.time()
+    # Until every first token is over: at the destination it would be refused.
+    while time.time() < max(first.values()) + 5:
+        for name, (target, _) in routes.items():
+            answer = courier.ask(name, "GET", target).status
+            statuses[name, answer] = statuses.get((name, answer), 0) + 1
+        time.sleep(0.2)
+    assert {status for _, status in statuses} == {200}, statuses
+    assert {name: fetched(name) for name in routes} == dict.fromkeys(routes, 2)
+    print(f"{statuses} in {time.time() - begun:.0f} s")

@@ -7,17 +7,19 @@ mod isolation;
 mod listeners;
 mod proxy;
 mod relay;
+mod remote;
 mod signed;
 mod tokens;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use serde_json::json;
 
 use crate::support::rig::Setup;
-use crate::support::{Answer, Recorded, Recorder, Request, Response, Rig};
+use crate::support::{Answer, PATIENCE, Recorded, Recorder, Request, Response, Rig};
 
 /// What the courier shows the endpoint and must show nobody else.
 const SECRET: &str = "tok-client-secret";
@@ -61,23 +63,38 @@ client_secret = {{ file = "{secret}" }}
     )
 }
 
+/// `[outbound.out]`, a relay to this URL, with these keys beside the usual ones.
+fn relay(out: &str, more: &str) -> String {
+    format!(
+        "[outbound.out]\nlisten = \"127.0.0.1:0\"\nupstream = \"{out}\"\ncredential = \"billing\"\nscopes = [\"inventory/read\"]\n{more}\n"
+    )
+}
+
+/// `[outbound.out]`, a forward proxy that lists this URL.
+fn proxy(out: &str, more: &str) -> String {
+    format!(
+        "[outbound.out]\nlisten = \"127.0.0.1:0\"\nmode = \"forward_proxy\"\n{more}\n[outbound.out.destinations]\n\"{out}\" = {{ credential = \"billing\", scopes = [\"inventory/read\"] }}\n"
+    )
+}
+
+/// Asks again and again, under a deadline, whether something has happened by itself.
+fn wait_until(happened: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !happened() {
+        assert!(Instant::now() < deadline, "what was waited for never came");
+        std::thread::yield_now();
+    }
+}
+
 impl Courier {
     /// One relay, `out`, with these keys beside the usual ones.
     fn relay(more: &str) -> Courier {
-        Courier::start(|out| {
-            format!(
-                "[outbound.out]\nlisten = \"127.0.0.1:0\"\nupstream = \"{out}\"\ncredential = \"billing\"\nscopes = [\"inventory/read\"]\n{more}\n"
-            )
-        })
+        Courier::start(|out| relay(out, more))
     }
 
     /// A forward proxy, `out`, that lists the destination, with these keys beside.
     fn proxy(more: &str) -> Courier {
-        Courier::start(|out| {
-            format!(
-                "[outbound.out]\nlisten = \"127.0.0.1:0\"\nmode = \"forward_proxy\"\n{more}\n[outbound.out.destinations]\n\"{out}\" = {{ credential = \"billing\", scopes = [\"inventory/read\"] }}\n"
-            )
-        })
+        Courier::start(|out| proxy(out, more))
     }
 
     /// Listeners as `outbound` writes them for a destination's URL.
@@ -86,10 +103,20 @@ impl Courier {
     }
 
     fn with(out: Recorder, tok: Recorder, outbound: impl FnOnce(&str) -> String) -> Courier {
+        Courier::beside(Setup::standard(), out, tok, outbound)
+    }
+
+    /// The same beside what else is in this configuration.
+    fn beside(
+        setup: Setup,
+        out: Recorder,
+        tok: Recorder,
+        outbound: impl FnOnce(&str) -> String,
+    ) -> Courier {
         let scratch = crate::support::gate::Scratch::new();
         let secret = scratch.write("secret", SECRET);
         let text = billing(&tok, &secret.display().to_string()) + &outbound(&out.url());
-        let rig = Setup::standard().also(&text).start();
+        let rig = setup.also(&text).start();
         std::mem::forget(scratch); // the program reads the secret again for each fetch
         Courier { rig, out, tok }
     }

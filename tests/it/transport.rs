@@ -6,4 +6,4 @@ mod floods;
 mod handed_over;
 mod http2;
 mod reuse;
-mod tls;
+pub mod tls;

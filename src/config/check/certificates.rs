@@ -12,12 +12,20 @@ use rustls::{Error, InconsistentKeys};
 
 use crate::config::model::ClientTls;
 use crate::config::raw::item::Item;
+use crate::config::raw::table::Table;
 use crate::config::secrets;
 use crate::secret::Secret;
 
 /// `tls` of whoever is called: further roots, our certificate, the name that is expected. `kind` is its place in the contract.
 pub(super) fn client_tls(item: Item<'_>, kind: &'static str) -> Option<ClientTls> {
     let mut table = item.table("`tls`", kind)?;
+    let tls = called(&mut table);
+    table.finish();
+    Some(tls)
+}
+
+/// The keys of that table.
+pub(super) fn called(table: &mut Table<'_>) -> ClientTls {
     let ca_pem = table.optional("ca_file", roots);
     let identity = match (table.take("cert_file"), table.take("key_file")) {
         (Some(certificates), Some(key)) => pair(certificates, key),
@@ -39,12 +47,11 @@ pub(super) fn client_tls(item: Item<'_>, kind: &'static str) -> Option<ClientTls
             ),
         }
     });
-    table.finish();
-    Some(ClientTls {
+    ClientTls {
         ca_pem,
         identity,
         server_name,
-    })
+    }
 }
 
 /// The bytes of a file whose every certificate can be a root.

@@ -5,21 +5,28 @@
 
 mod between;
 mod destination;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::credentials::Credentials;
-use super::server;
+use super::{patterns, server};
 use crate::config::fault::Fault;
 use crate::config::model::credentials::{Destination, Others, OutboundMode};
-use crate::config::model::{Address, Listen, Outbound, Server};
+use crate::config::model::{Address, ClientTls, Listen, Outbound, Server};
 use crate::config::raw::Span;
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
+use tls::Sides;
+
+/// What `hosts` is.
+const HOSTS: &str = "a list of hosts such as \"inventory.shop.svc.cluster.local\"";
 
 /// Keys of a relay's destination, which a forward proxy has in `destinations`.
-const RELAY_KEYS: [&str; 10] = [
+const RELAY_KEYS: [&str; 9] = [
     "upstream",
     "credential",
     "scopes",
@@ -27,7 +34,6 @@ const RELAY_KEYS: [&str; 10] = [
     "prefix",
     "allow",
     "sign",
-    "tls",
     "connect_timeout",
     "response_timeout",
 ];
@@ -60,13 +66,20 @@ pub(super) fn outbound(
         let Some(mut table) = item.table(&name, "outbound.*") else {
             continue;
         };
-        let (listen, clients) = listener(&mut table, &mut bound);
-        let mode = mode(&mut table, credentials);
+        let tls = tls::sides(&mut table);
+        let callers = callers(&mut table, &tls);
+        let listen = listen(&mut table, callers.remote, &mut bound);
+        let hosts = table.or("hosts", |item| item.each(HOSTS, patterns::host), Vec::new());
+        let listener = tls.listener.clone();
+        let mode = mode(&mut table, credentials, tls);
         table.finish();
         list.push(Arc::new(Outbound {
             name: item.key.into(),
             listen,
-            clients,
+            remote: callers.remote,
+            clients: callers.clients,
+            hosts,
+            tls: listener,
             mode,
         }));
     }
@@ -76,63 +89,68 @@ pub(super) fn outbound(
     list
 }
 
-/// `listen`, and who may call it.
-fn listener(table: &mut Table<'_>, bound: &mut Vec<Bound>) -> (Listen, Vec<ipnet::IpNet>) {
-    let item = table.take("listen");
+/// Who may call.
+struct Callers {
+    remote: bool,
+    clients: Vec<IpNet>,
+}
+
+/// `allow_remote`, and what says who is meant: `clients`, a certificate of `tls.client_ca_file`, or both.
+fn callers(table: &mut Table<'_>, tls: &Sides<'_>) -> Callers {
     let remote = table.or("allow_remote", Item::boolean, false);
-    let clients_item = table.take("clients");
-    let clients = clients_item
-        .and_then(|item| item.some(server::CIDRS, server::network))
-        .unwrap_or_default();
+    let item = table.take("clients");
+    let clients = item.and_then(|item| item.some(server::CIDRS, server::network));
+    match (remote, item) {
+        (true, None) if tls.authorities.is_none() => table.lacks(
+            "clients",
+            "expected `clients`, the networks that may call, or `tls.client_ca_file`, beside `allow_remote`",
+        ),
+        (false, Some(item)) => {
+            item.refuse_with_help::<()>(
+                "`clients` has no meaning here",
+                "only a listener with `allow_remote = true` has them",
+                "on loopback and Unix sockets this host alone can call",
+            );
+        }
+        _ => {}
+    }
+    Callers {
+        remote,
+        clients: clients.unwrap_or_default(),
+    }
+}
+
+/// `listen`: where this host alone can call, unless it says otherwise.
+fn listen(table: &mut Table<'_>, remote: bool, bound: &mut Vec<Bound>) -> Listen {
     let nowhere = Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let Some(item) = item else {
+    let Some(item) = table.take("listen") else {
         table.lacks(
             "listen",
             "expected `listen`: where the application calls, such as \"127.0.0.1:7001\"",
         );
-        return (nowhere, clients);
+        return nowhere;
     };
     let Some(listen) = server::listen(item) else {
-        return (nowhere, clients);
+        return nowhere;
     };
-    let is_local = match &listen {
-        Listen::Tcp(address) => {
-            bound.push(Bound {
-                address: *address,
-                span: item.span(),
-            });
-            address.ip().is_loopback()
-        }
-        // What systemd hands over can't be seen from here: the listener looks again.
-        Listen::Unix(_) | Listen::Fd(_) => true,
-    };
-    match (is_local, remote) {
-        (false, false) => {
+    // What systemd hands over can't be seen from here: the listener looks again.
+    if let Listen::Tcp(address) = &listen {
+        bound.push(Bound {
+            address: *address,
+            span: item.span(),
+        });
+        if !remote && !address.ip().is_loopback() {
             item.refuse_with_help::<()>(
                 "`listen` can be reached from other hosts",
                 "expected a loopback address or \"unix:/…\"",
-                "whoever calls it gets what the token opens; allow_remote = true with clients = [\"10.0.0.0/8\"] says who may",
+                "whoever calls it gets what the token opens; allow_remote = true with clients = [\"10.0.0.0/8\"] or tls.client_ca_file says who may",
             );
         }
-        (false, true) if clients_item.is_none() => table.lacks(
-            "clients",
-            "expected `clients`: the networks that may call, beside `allow_remote`",
-        ),
-        (_, false) => {
-            if let Some(clients) = clients_item {
-                clients.refuse_with_help::<()>(
-                    "`clients` has no meaning here",
-                    "only a listener with `allow_remote = true` has them",
-                    "on loopback and Unix sockets this host alone can call",
-                );
-            }
-        }
-        _ => {}
     }
-    (listen, clients)
+    listen
 }
 
-fn mode(table: &mut Table<'_>, credentials: &Credentials) -> OutboundMode {
+fn mode(table: &mut Table<'_>, credentials: &Credentials, tls: Sides<'_>) -> OutboundMode {
     let modes = [
         ("relay", Mode::Relay),
         ("forward_proxy", Mode::ForwardProxy),
@@ -146,7 +164,8 @@ fn mode(table: &mut Table<'_>, credentials: &Credentials) -> OutboundMode {
                 "expected `upstream`: the one destination",
                 destination::origin,
             );
-            let destination = destination::read(address, table, credentials);
+            tls.fit_relay(address.as_ref());
+            let destination = destination::read(address, table, credentials, tls.called);
             if destination.authorization.is_none() && table.take("credential").is_none() {
                 table.lacks(
                     "credential",
@@ -161,10 +180,16 @@ fn mode(table: &mut Table<'_>, credentials: &Credentials) -> OutboundMode {
                 &RELAY_KEYS,
                 "a destination's keys stand in `destinations`",
             );
+            misplaced(
+                table,
+                &["hosts"],
+                "an application names the destination's host to it",
+            );
+            tls.fit_forward_proxy();
             let others = [("refuse", Others::Refuse), ("pass", Others::Pass)];
             OutboundMode::ForwardProxy {
                 others: table.or("others", |item| item.one_of(&others), Others::Refuse),
-                destinations: destinations(table, credentials),
+                destinations: destinations(table, credentials, &tls.called),
             }
         }
     }
@@ -173,16 +198,25 @@ fn mode(table: &mut Table<'_>, credentials: &Credentials) -> OutboundMode {
 fn misplaced(table: &mut Table<'_>, keys: &[&'static str], why: &str) {
     for key in keys {
         if let Some(item) = table.own(key) {
-            let message = format!("`{key}` does not belong to this mode");
-            table.at.tell(
-                Fault::at(item.key_span.clone(), message, why)
-                    .with_help("mode is \"relay\" (the default) or \"forward_proxy\""),
-            );
+            misplace(item, why);
         }
     }
 }
 
-fn destinations(table: &mut Table<'_>, credentials: &Credentials) -> Vec<Arc<Destination>> {
+fn misplace(item: Item<'_>, why: &str) {
+    let message = format!("`{}` does not belong to this mode", item.key);
+    item.at.tell(
+        Fault::at(item.key_span.clone(), message, why)
+            .with_help("mode is \"relay\" (the default) or \"forward_proxy\""),
+    );
+}
+
+/// The destinations of a forward proxy. One without a certificate of its own is shown the listener's.
+fn destinations(
+    table: &mut Table<'_>,
+    credentials: &Credentials,
+    shown: &ClientTls,
+) -> Vec<Arc<Destination>> {
     let name = table.name.trim_matches(['[', ']']).to_owned();
     let Some(item) = table.take("destinations") else {
         table.lacks(
@@ -203,7 +237,9 @@ fn destinations(table: &mut Table<'_>, credentials: &Credentials) -> Vec<Arc<Des
         let Some(mut own) = item.table(what, "outbound.*.destinations.*") else {
             continue;
         };
-        let read = destination::read(address.clone(), &mut own, credentials);
+        let mut tls = tls::destination(&mut own, address.as_ref());
+        tls.identity = tls.identity.or_else(|| shown.identity.clone());
+        let read = destination::read(address.clone(), &mut own, credentials, tls);
         own.finish();
         let Some(address) = address else { continue };
         let alike = list

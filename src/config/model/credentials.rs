@@ -9,8 +9,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 
-use super::{Address, ClientTls, Fetch, Listen};
-use crate::policy::route::Pattern;
+use super::{Address, ClientTls, Fetch, Listen, Tls};
+use crate::policy::route::{Host, Pattern};
 use crate::secret::Secret;
 
 /// `[credentials.NAME]`: how the courier gets tokens.
@@ -187,8 +187,14 @@ pub struct Outbound {
     pub name: Arc<str>,
     /// Where the application calls.
     pub listen: Listen,
-    /// Who may call from beyond this host: empty on loopback and Unix sockets.
+    /// `allow_remote`: who calls from beyond this host is served too, if `clients` and `tls` say so.
+    pub remote: bool,
+    /// Who may call from beyond this host: empty on loopback and Unix sockets, and where any address may.
     pub clients: Vec<IpNet>,
+    /// Further names by which a relay may be called.
+    pub hosts: Vec<Host>,
+    /// What the listener speaks TLS with, where every client shows a certificate.
+    pub tls: Option<Tls>,
     /// What it does.
     pub mode: OutboundMode,
 }

@@ -7,7 +7,6 @@ use super::item::Item;
 use super::{Entry, Span};
 use crate::config::fault::Fault;
 use crate::config::inspection::Inspection;
-use crate::config::unavailable;
 
 /// One table, being read.
 #[derive(Clone)]
@@ -154,18 +153,8 @@ impl<'a> Table<'a> {
         for key in &self.asked {
             self.at.ask(self.kind, key, Need::Optional);
         }
-        let meant: Vec<&str> = self
-            .asked
-            .iter()
-            .copied()
-            .chain(unavailable::keys(self.kind))
-            .collect();
         for entry in self.entries {
             if self.asked.iter().any(|known| *known == entry.key) {
-                continue;
-            }
-            if let Some(fault) = unavailable::key(self.kind, entry) {
-                self.at.tell(fault);
                 continue;
             }
             let place = match self.name.as_str() {
@@ -177,7 +166,7 @@ impl<'a> Table<'a> {
                 format!("unknown key `{}` {place}", entry.key),
                 "this key is not known here",
             );
-            self.at.tell(match nearest(&entry.key, &meant) {
+            self.at.tell(match nearest(&entry.key, &self.asked) {
                 Some(known) => fault.with_help(format!("did you mean `{known}`?")),
                 None => fault.with_help(format!("known keys: {}", listed(&self.asked))),
             });

@@ -135,13 +135,13 @@ credential = "billing"
     23 | listen = "0.0.0.0:7001"
        |          ^^^^^^^^^^^^^^ expected a loopback address or "unix:/…"
        |
-       = help: whoever calls it gets what the token opens; allow_remote = true with clients = ["10.0.0.0/8"] says who may
+       = help: whoever calls it gets what the token opens; allow_remote = true with clients = ["10.0.0.0/8"] or tls.client_ca_file says who may
 
     error: [outbound.b] has no `clients`
       --> portcullis.toml:26:1
        |
     26 | [outbound.b]
-       | ^^^^^^^^^^^^ expected `clients`: the networks that may call, beside `allow_remote`
+       | ^^^^^^^^^^^^ expected `clients`, the networks that may call, or `tls.client_ca_file`, beside `allow_remote`
 
     error: `clients` has no meaning here
       --> portcullis.toml:33:11
@@ -181,10 +181,11 @@ credential = "biling"
 listen = "127.0.0.1:7002"
 upstream = "http://169.254.169.254"
 credential = "billing"
-tls = { cert_file = "/etc/ca.pem", client_ca_file = "/etc/ca.pem" }
+tls = { cert_file = "/etc/ca.pem" }
 [outbound.c]
 listen = "127.0.0.1:7003"
 mode = "forward_proxy"
+hosts = ["c.internal"]
 upstream = "https://a"
 [outbound.c.destinations]
 "https://user:hunter2@a" = {}
@@ -223,55 +224,57 @@ mode = "forward_proxy"
     error: a certificate without its key
       --> portcullis.toml:30:21
        |
-    30 | tls = { cert_file = "/etc/ca.pem", client_ca_file = "/etc/ca.pem" }
+    30 | tls = { cert_file = "/etc/ca.pem" }
        |                     ^^^^^^^^^^^^^ expected `key_file` too
 
-    error: TLS on a listener of the courier (`client_ca_file`) is not available in this version
-      --> portcullis.toml:30:36
-       |
-    30 | tls = { cert_file = "/etc/ca.pem", client_ca_file = "/etc/ca.pem" }
-       |                                    ^^^^^^^^^^^^^^ not available in this version
-
-    error: `upstream` does not belong to this mode
+    error: `hosts` does not belong to this mode
       --> portcullis.toml:34:1
        |
-    34 | upstream = "https://a"
+    34 | hosts = ["c.internal"]
+       | ^^^^^ an application names the destination's host to it
+       |
+       = help: mode is "relay" (the default) or "forward_proxy"
+
+    error: `upstream` does not belong to this mode
+      --> portcullis.toml:35:1
+       |
+    35 | upstream = "https://a"
        | ^^^^^^^^ a destination's keys stand in `destinations`
        |
        = help: mode is "relay" (the default) or "forward_proxy"
 
     error: a destination has a user or a password in it
-      --> portcullis.toml:36:1
+      --> portcullis.toml:37:1
        |
-    36 | (secret) = {}
+    37 | (secret) = {}
        | ^^^^^^^^ expected an origin such as "https://inventory.example.com", without a path
 
     error: this is no destination
-      --> portcullis.toml:37:1
+      --> portcullis.toml:38:1
        |
-    37 | "https://a/x" = {}
+    38 | "https://a/x" = {}
        | ^^^^^^^^^^^^^ expected an origin such as "https://inventory.example.com", without a path
 
     error: this is the machine's own metadata service
-      --> portcullis.toml:38:1
+      --> portcullis.toml:39:1
        |
-    38 | "https://[fd00:ec2::254]" = {}
+    39 | "https://[fd00:ec2::254]" = {}
        | ^^^^^^^^^^^^^^^^^^^^^^^^^ expected another host
 
     error: two destinations cannot be told apart
-      --> portcullis.toml:40:1
+      --> portcullis.toml:41:1
        |
-    39 | "https://b" = {}
+    40 | "https://b" = {}
        | ----------- as this one
-    40 | "http://b" = {}
+    41 | "http://b" = {}
        | ^^^^^^^^^^ is called the same way
        |
        = help: an application calls http://HOST, whether the destination is https or http
 
     error: [outbound.d] has no `destinations`
-      --> portcullis.toml:41:1
+      --> portcullis.toml:42:1
        |
-    41 | [outbound.d]
+    42 | [outbound.d]
        | ^^^^^^^^^^^^ expected `destinations`: the origins that may be called
 
     portcullis.toml: 11 faults

@@ -224,6 +224,7 @@ listen = "127.0.0.1:7001"
 others = "pass"
 credential = "entirely-different"
 allow = 1
+hosts = 1
 [outbound.plain]
 listen = "127.0.0.1:7002"
 upstream = "http://127.0.0.1:8000"
@@ -252,6 +253,7 @@ destinations = { "https://a.example.com" = { credentials = "billing" } }
     `others` does not belong to this mode: only a forward proxy has this; mode is "relay" (the default) or "forward_proxy"
     this credential is not configured: expected the NAME of a [credentials.NAME]; known names: billing, robot, aws
     `allow` is an integer: expected a list of route patterns
+    `hosts` is an integer: expected a list of hosts such as "inventory.shop.svc.cluster.local"
     `scopes` is not a scope: expected a scope such as "inventory/read"
     this is no route pattern: a pattern has a path, which starts with `/`: `GET /orders/{id}`; a pattern is [METHOD[,METHOD…] ]/path: "GET /items/{*rest}"
     `tls` has no meaning here: only an https:// destination has it

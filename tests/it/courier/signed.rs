@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Courier;
 use crate::support::gate::Scratch;
 use crate::support::rig::Setup;
-use crate::support::{Answer, Recorded, Recorder, get, post, request};
+use crate::support::{Answer, Connection, Recorded, Recorder, get, post, request};
 
 const KEY_ID: &str = "ASIAEXAMPLEEXAMPLE12";
 const SECRET_KEY: &str = "wJalrXUtnFEMI+K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -21,6 +21,12 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 
 /// A user pool's API and an identity pool's at one address.
 fn pools() -> Recorder {
+    pools_with([KEY_ID; 2])
+}
+
+/// The same, whose first credentials have this key id, and all others that.
+fn pools_with([first, next]: [&'static str; 2]) -> Recorder {
+    let issued = AtomicUsize::new(0);
     let identities = Arc::new(AtomicUsize::new(0));
     Recorder::answering(move |request| {
         let target = request.header("x-amz-target").unwrap_or_default();
@@ -36,12 +42,18 @@ fn pools() -> Recorder {
                 assert_eq!(count, 0, "an identity is asked for once");
                 Answer::json(&json!({ "IdentityId": "eu-west-1:alice" }))
             }
-            "GetCredentialsForIdentity" => Answer::json(&json!({ "Credentials": {
-                "AccessKeyId": KEY_ID,
-                "SecretKey": SECRET_KEY,
-                "SessionToken": SESSION_TOKEN,
-                "Expiration": 4_102_444_800.0,
-            } })),
+            "GetCredentialsForIdentity" => {
+                let id = match issued.fetch_add(1, Ordering::Relaxed) {
+                    0 => first,
+                    _ => next,
+                };
+                Answer::json(&json!({ "Credentials": {
+                    "AccessKeyId": id,
+                    "SecretKey": SECRET_KEY,
+                    "SessionToken": SESSION_TOKEN,
+                    "Expiration": 4_102_444_800.0,
+                } }))
+            }
             other => panic!("nobody asks for {other}"),
         }
     })
@@ -49,7 +61,11 @@ fn pools() -> Recorder {
 
 /// A relay that signs for this service, and logs all it can.
 fn relay(service: &str) -> Courier {
-    let (out, tok) = (Recorder::start(), pools());
+    relay_with(service, pools())
+}
+
+fn relay_with(service: &str, tok: Recorder) -> Courier {
+    let out = Recorder::start();
     let scratch = Scratch::new();
     let (who, password) = (
         scratch.write("who", "alice"),
@@ -96,6 +112,17 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// What a service answers that checks signatures: whether this one is over these words.
 fn assert_signed(recorded: &Recorded, service: &str, path: &str, query: &str, content: &str) {
+    assert_signed_with(KEY_ID, recorded, service, path, query, content);
+}
+
+fn assert_signed_with(
+    key_id: &str,
+    recorded: &Recorded,
+    service: &str,
+    path: &str,
+    query: &str,
+    content: &str,
+) {
     let only = |name: &str| {
         let value = recorded.header(name);
         value.unwrap_or_else(|| panic!("no {name}: {recorded:#?}"))
@@ -112,7 +139,7 @@ fn assert_signed(recorded: &Recorded, service: &str, path: &str, query: &str, co
     let reach = format!("{day}/eu-west-1/{service}/aws4_request");
     assert_eq!(
         credential,
-        format!("AWS4-HMAC-SHA256 Credential={KEY_ID}/{reach}")
+        format!("AWS4-HMAC-SHA256 Credential={key_id}/{reach}")
     );
     for name in [
         "host",
@@ -275,6 +302,44 @@ fn a_body_for_s3_streams_past_unsigned() {
 }
 
 #[test]
+fn the_first_bytes_for_s3_arrive_before_the_last_are_sent() {
+    let courier = relay("s3");
+    for (framing, first, last) in [
+        (
+            "Content-Length: 1000009\r\n",
+            "the-first",
+            String::from_utf8(vec![b'a'; 1_000_000]).unwrap(),
+        ),
+        (
+            "Transfer-Encoding: chunked\r\n",
+            "a\r\nthe-second\r\n",
+            "4\r\nlast\r\n0\r\n\r\n".to_owned(),
+        ),
+    ] {
+        let mut connection = Connection::open(courier.address("out"));
+        connection.write(format!(
+            "PUT /bucket/key HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n{first}"
+        ));
+        courier
+            .out
+            .wait_for_text(first[first.find("the").unwrap()..].trim_end());
+        connection.write(last);
+        assert_eq!(connection.read("PUT").status, 200);
+    }
+    let [told, chunked] = &courier.out.requests()[..] else {
+        panic!("two uploads");
+    };
+    assert_eq!(
+        (told.body.len(), &told.body[..9]),
+        (1_000_009, &b"the-first"[..])
+    );
+    assert_eq!(chunked.body, b"the-secondlast");
+    for recorded in [told, chunked] {
+        assert_signed(recorded, "s3", "/bucket/key", "", "UNSIGNED-PAYLOAD");
+    }
+}
+
+#[test]
 fn chunks_signed_with_other_credentials_are_refused() {
     let courier = relay("s3");
     let upload = request("PUT", "/bucket/key");
@@ -289,9 +354,34 @@ fn chunks_signed_with_other_credentials_are_refused() {
 }
 
 #[test]
+fn x12_a_call_whose_keys_were_refused_is_signed_anew_with_the_next_ones() {
+    const NEXT_ID: &str = "ASIAEXAMPLEEXAMPLE13";
+    let courier = relay_with("execute-api", pools_with([KEY_ID, NEXT_ID]));
+    courier.out.answer(|request| {
+        let shown = request.header("authorization").unwrap_or_default();
+        match shown.contains(KEY_ID) {
+            true => Answer::status(401, &[], "old"),
+            false => Answer::ok(),
+        }
+    });
+    let answer = courier.send(&post("/items?b=2&a=1").body("hello"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let requests = courier.out.requests();
+    assert_eq!(requests.len(), 2);
+    for (recorded, id) in requests.iter().zip([KEY_ID, NEXT_ID]) {
+        assert_eq!(recorded.target(), "/items?b=2&a=1");
+        assert_eq!(recorded.all_alike("authorization").len(), 1);
+        assert_eq!(recorded.body, b"hello");
+        let content = sha256(b"hello");
+        assert_signed_with(id, recorded, "execute-api", "/items", "a=1&b=2", &content);
+    }
+    assert_silent(&courier);
+}
+
+#[test]
 fn x12_a_refused_signature_is_handed_back() {
     let courier = relay("execute-api");
-    for status in [401, 403] {
+    for status in [403, 401] {
         courier.out.answer(move |_| {
             Answer::status(
                 status,
@@ -303,7 +393,11 @@ fn x12_a_refused_signature_is_handed_back() {
         assert_eq!((answer.status, answer.text().as_str()), (status, "{}"));
         assert_eq!(answer.header("x-amzn-errortype"), "ExpiredTokenException");
     }
-    assert_eq!(courier.out.requests().len(), 2, "neither was sent twice");
-    // Signed in once, an identity once, credentials once.
-    assert_eq!(courier.tok.requests().len(), 3);
+    assert_eq!(
+        courier.out.requests().len(),
+        3,
+        "the 401 was tried once more"
+    );
+    // Signed in once, an identity once, credentials twice.
+    assert_eq!(courier.tok.requests().len(), 4);
 }

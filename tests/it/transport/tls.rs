@@ -14,17 +14,17 @@ use crate::support::gate::Scratch;
 use crate::support::http2::{Client, head};
 use crate::support::{Connection, PATIENCE, Rig, Setup, access, get, mint};
 
-/// An authority, and the files of a gate that it vouches for.
-struct Authority {
+/// An authority, and the files of a listener that it vouches for.
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    files: Scratch,
+    pub files: Scratch,
 }
 
 /// A client's certificate and key.
-type Shown = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+pub type Shown = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 impl Authority {
-    fn new() -> Authority {
+    pub fn new() -> Authority {
         let mut params = CertificateParams::new(vec![]).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params
@@ -42,7 +42,7 @@ impl Authority {
     }
 
     /// Writes a new pair for the gate, and gives its certificate.
-    fn renew(&self) -> CertificateDer<'static> {
+    pub fn renew(&self) -> CertificateDer<'static> {
         let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
@@ -51,7 +51,11 @@ impl Authority {
         certificate.der().clone()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.issuer.der().clone()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
         self.files.path().join(name)
     }
 
@@ -69,7 +73,7 @@ impl Authority {
     }
 
     /// A certificate for a client with these names.
-    fn client(&self, names: &[SanType]) -> Shown {
+    pub fn client(&self, names: &[SanType]) -> Shown {
         let mut params = CertificateParams::new(vec![]).expect("no names");
         params.subject_alt_names = names.to_vec();
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -86,7 +90,7 @@ impl Authority {
     }
 
     /// Connects; what becomes of the handshake is seen when something is sent.
-    fn connect(&self, address: SocketAddr, alpn: &[&str], shown: Option<Shown>) -> Secure {
+    pub fn connect(&self, address: SocketAddr, alpn: &[&str], shown: Option<Shown>) -> Secure {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).expect("a root");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -112,7 +116,7 @@ impl Authority {
     }
 }
 
-struct Secure(StreamOwned<ClientConnection, TcpStream>);
+pub struct Secure(pub StreamOwned<ClientConnection, TcpStream>);
 
 impl Read for Secure {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {

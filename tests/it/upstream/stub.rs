@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -34,9 +34,19 @@ impl Authority {
         self.0.pem()
     }
 
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
     /// A certificate for this name, and its key.
     pub fn sign(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        self.sign_until(name, 2100)
+    }
+
+    /// The same, good until this year.
+    pub fn sign_until(&self, name: &str, year: i32) -> (rcgen::Certificate, KeyPair) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
@@ -74,14 +84,22 @@ pub struct Behaviour {
     pub together: Option<Arc<tokio::sync::Barrier>>,
 }
 
-/// TLS for a server named `name`; clients of `clients` must show a certificate.
+/// TLS for a server named `name`; clients must show a certificate of the authority `clients`.
 pub fn tls(
     authority: &Authority,
     name: &str,
     alpn: &[&str],
-    clients: Option<&Authority>,
+    clients: Option<CertificateDer<'static>>,
 ) -> Arc<ServerConfig> {
-    let (certificate, key) = authority.sign(name);
+    tls_with(authority.sign(name), alpn, clients)
+}
+
+/// The same with this certificate.
+pub fn tls_with(
+    (certificate, key): (rcgen::Certificate, KeyPair),
+    alpn: &[&str],
+    clients: Option<CertificateDer<'static>>,
+) -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -90,7 +108,7 @@ pub fn tls(
         None => builder.with_no_client_auth(),
         Some(clients) => {
             let mut roots = RootCertStore::empty();
-            roots.add(clients.0.der().clone()).unwrap();
+            roots.add(clients).unwrap();
             builder.with_client_cert_verifier(
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                     .build()

@@ -91,7 +91,12 @@ fn an_upstream_may_ask_for_our_certificate() {
     let key = scratch.write("key.pem", key.serialize_pem());
     let (ca, cert, key) = (ca.display(), cert.display(), key.display());
     let stub = Stub::start(Behaviour {
-        tls: Some(tls(&servers, "127.0.0.1", &["http/1.1"], Some(&clients))),
+        tls: Some(tls(
+            &servers,
+            "127.0.0.1",
+            &["http/1.1"],
+            Some(clients.der()),
+        )),
         ..Behaviour::default()
     });
     let with = format!(r#"tls = {{ ca_file = "{ca}", cert_file = "{cert}", key_file = "{key}" }}"#);

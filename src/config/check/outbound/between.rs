@@ -82,7 +82,7 @@ fn here(address: &Address) -> Option<SocketAddr> {
 pub(super) fn review(list: &[Arc<Outbound>], at: &Inspection<'_>) {
     for listener in list {
         let name = &listener.name;
-        if !listener.clients.is_empty() {
+        if listener.remote && listener.tls.is_none() {
             at.warn(format!(
                 "[outbound.{name}] can be called from other hosts: `clients` alone says who gets what its tokens open"
             ));

@@ -5,10 +5,10 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, header};
 
 use crate::config::check::credentials::{self, Credentials};
-use crate::config::check::{certificates, headers, origins, patterns, server};
+use crate::config::check::{headers, origins, patterns, server};
 use crate::config::fault::{Fault, mask};
-use crate::config::model::Address;
 use crate::config::model::credentials::{Destination, Grant, Shown, is_scope, metadata};
+use crate::config::model::{Address, ClientTls};
 use crate::config::raw::Value;
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
@@ -79,19 +79,8 @@ pub(super) fn read(
     address: Option<Address>,
     table: &mut Table<'_>,
     credentials: &Credentials,
+    tls: ClientTls,
 ) -> Destination {
-    let tls = table
-        .optional("tls", |item| {
-            certificates::client_tls(item, "outbound.*.tls")
-        })
-        .unwrap_or_default();
-    let plain = !matches!(address, Some(Address::Tcp { tls: true, .. }) | None);
-    if let (true, Some(item)) = (plain, table.take("tls")) {
-        item.refuse::<()>(
-            "`tls` has no meaning here",
-            "only an https:// destination has it",
-        );
-    }
     Destination {
         address: address.unwrap_or(Address::Unix("/".into())),
         authorization: authorization(table, credentials),
