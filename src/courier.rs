@@ -65,7 +65,7 @@ pub async fn serve(courier: &Courier, line: &Line, arrival: Arrival) -> Response
         front::name_host(&mut parts);
     }
     let has_body = !body.is_end_stream();
-    let request_id = forwarded::request_id(&mut parts.headers);
+    let request_id = forwarded::request_id(&parts.headers);
     let mut exchange = Exchange::begin(
         &courier.telemetry,
         courier.name,

@@ -69,8 +69,7 @@ pub fn final_answer(
         Reason::HeadersTooLarge => "the request's head is larger than this service takes",
         _ => "the request's head did not arrive in time",
     };
-    let mut headers = http::HeaderMap::new();
-    let request_id = forwarded::request_id(&mut headers);
+    let request_id = forwarded::request_id(&http::HeaderMap::new());
     let response = problem::answer(&Refusal::new(reason, detail), &request_id, false);
     telemetry.metrics.begin(listener);
     telemetry

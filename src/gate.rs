@@ -88,7 +88,7 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     }
     let seen = Seen::of(line, fragment, tls.as_deref(), &body);
     let mut body = Some(body);
-    let mut exchange = record(gate, client, &mut parts, &seen);
+    let mut exchange = record(gate, client, &parts, &seen);
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
     let mut visit = Visit::begin(&snapshot, &parts, seen.scheme, client);
@@ -131,10 +131,10 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
 fn record(
     gate: &Gate,
     client: Option<SocketAddr>,
-    parts: &mut Parts,
+    parts: &Parts,
     seen: &Seen<'_>,
 ) -> Box<Exchange> {
-    let request_id = forwarded::request_id(&mut parts.headers);
+    let request_id = forwarded::request_id(&parts.headers);
     let mut exchange = Exchange::begin(
         &gate.telemetry,
         LISTENER,

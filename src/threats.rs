@@ -222,14 +222,14 @@
 //! | Q07 | upstreams that fail in every way | `net::dial::tests`, `tests/upstream/connections`, `tests/upstream/tls`, `upstream::tests` |
 //! | Q08 | answers that are cut | `tests/headers`, `tests/upstream/framing`, `upstream::tests` |
 //! | Q09 | going away under load | `tests/commands`, `tests/transport/drain` |
-//! | Q10 | a service that starts after it, and ends before it | `tests/commands` |
+//! | Q10 | started before everything it needs, and outliving it | `tests/admin`, `tests/commands` |
 //! | Q11 | a log that nobody reads | `telemetry::sink::tests`, `tests/status` |
 //! | Q12 | a log that is written into | `telemetry::access::tests`, `telemetry::logs::tests`, `tests/admin` |
-//! | Q13 | what the log must not know | `telemetry::logs::tests`, `tests/admin` |
+//! | Q13 | what the log must not know | `telemetry::logs::tests`, `tests/admin`, `tests/secrecy` |
 //! | Q14 | a panic | `net::conn::tests`, `telemetry::logs::tests` |
 //! | Q15 | what admin must not tell, or do | `tests/admin`, `tests/status` |
 //! | Q16 | a long time under load, rotations and reloads | `interop/soak` |
 //! | Q17 | hardly any memory, descriptors, tasks or rights | `interop/soak` |
-//! | Q18 | what the time of a refusal tells | not tested: no secret is compared with what a stranger sends; docs/security.md |
+//! | Q18 | secrets that a clock or an answer tells | `secret::tests`, `tests/secrecy` |
 //! | Q19 | configurations that invite mistakes | `config::tests::requirements`, `config::tests::trust`, `tests/commands` |
 //! | Q20 | `check` and `run` of one mind | `tests/reload` |

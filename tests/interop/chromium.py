@@ -38,7 +38,7 @@ class Browser:
         if self._driver.poll() is None:
             self.tell("close")
             self._driver.stdin.close()
-            self._driver.wait(20)
+            self._driver.wait(60)
 
 
 class Tab:

@@ -24,6 +24,13 @@ def _folded(name):
     return "".join(c if c.isalnum() else "-" for c in name.lower())
 
 
+class Server(ThreadingHTTPServer):
+    """Takes a crowd at once: with the usual queue of five the kernel drops who comes sixth, and they try again seconds later."""
+
+    request_queue_size = 1024
+    daemon_threads = True
+
+
 class Recorder:
     def __init__(self):
         self.requests = []
@@ -49,8 +56,7 @@ class Recorder:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

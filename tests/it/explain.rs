@@ -1,13 +1,12 @@
 //! `explain`, `check` with tests, `ready`: what they print, and their exit statuses.
 
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use crate::support::gate::{Scratch, portcullis};
-use crate::support::{Answer, Recorder, Rig, Setup, access, b1, get, mint};
+use crate::support::{Answer, Nobody, Recorder, Rig, Setup, access, b1, get, mint};
 
 /// What a run printed, and its exit status.
 struct Run {
@@ -295,11 +294,8 @@ fn ready_asks_the_sidecar_that_runs() {
         not_yet.log
     );
 
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let nobody = ready(&free.to_string());
+    let refusing = Nobody::new();
+    let nobody = ready(&refusing.address().to_string());
     assert_eq!(nobody.status, Some(1));
     assert!(nobody.log.contains("does not answer"), "{}", nobody.log);
 
@@ -309,7 +305,7 @@ fn ready_asks_the_sidecar_that_runs() {
         told(&server, &["ready"], "")
     };
     assert_eq!(broken(&rig.gate.admin.to_string()).status, Some(0));
-    let fault = broken(&free.to_string());
+    let fault = broken(&refusing.address().to_string());
     assert_eq!(fault.status, Some(2));
     assert!(fault.log.contains("listen_adress"), "{}", fault.log);
 }

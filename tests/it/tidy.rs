@@ -38,7 +38,7 @@ const LAYERS: [&[&str]; 9] = [
 const FRONTS: [&str; 3] = ["gate", "courier", "admin"];
 
 /// Where a crate, or something of the machine, is at home. Nobody else names it.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 13] = [
     ("jsonwebtoken::", &["token/verify", "token/keys", "demo"]),
     ("reqwest::", &["fetch"]),
     (
@@ -57,6 +57,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("toml::", &["config"]),
     ("arc_swap::", &["snapshot", "pool/keyring", "credential"]),
     ("clap::", &["cli"]),
+    ("rustix::", &["net/descriptors"]),
     ("SystemTime::now", &["clock"]),
     ("std::env", &["cli", "config/interpolate"]),
     // A spawned task needs a plain owner: the process, a listener, a pool, an upstream's connection, the demo.
@@ -108,12 +109,12 @@ const TABLES: [&str; 3] = [
 ];
 
 /// One source file.
-struct Source {
+pub struct Source {
     /// Its path below `src` or `tests`.
-    path: String,
-    text: String,
+    pub path: String,
+    pub text: String,
     /// Whether it is compiled for tests alone.
-    test: bool,
+    pub test: bool,
 }
 
 impl Source {
@@ -128,7 +129,7 @@ impl Source {
         self.path.strip_suffix(".rs").unwrap_or(&self.path)
     }
 
-    fn is_in(&self, home: &str) -> bool {
+    pub fn is_in(&self, home: &str) -> bool {
         self.module()
             .strip_prefix(home)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -152,16 +153,16 @@ impl Source {
     }
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &Path) -> String {
+pub fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Every file below a folder whose name ends so.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let Ok(entries) = std::fs::read_dir(folder) else {
         return found;
@@ -177,7 +178,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-fn sources(folder: &str) -> Vec<Source> {
+pub fn sources(folder: &str) -> Vec<Source> {
     let base = root().join(folder);
     let mut sources: Vec<Source> = files(&base, ".rs")
         .into_iter()
@@ -231,7 +232,7 @@ fn layer(module: &str) -> usize {
 }
 
 /// Fails with all faults at once.
-fn none(faults: Vec<String>) {
+pub fn none(faults: Vec<String>) {
     assert!(
         faults.is_empty(),
         "{} faults:\n{}",
