@@ -24,13 +24,11 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::config::model::{Address, HostHeader, Upstream as Settings};
-use crate::net::body::{BodyCause, BodyFault, RequestBody};
+use crate::net::body::{BodyCause, BodyFault, RequestBody, Upload};
 use crate::net::client_tls::TlsFault;
 use crate::net::dial::{Dialer, Protocol};
 use crate::policy::Permit;
 pub use answer::Reply;
-use exclusive::Exchanged;
-use patience::Patience;
 pub use pins::Pins;
 use pool::{Connection, Pool, Via};
 
@@ -276,20 +274,21 @@ pub async fn send(
         .unwrap_or(upstream.settings.response_timeout);
     let switches = request.headers().contains_key(header::UPGRADE);
     let upload = request.body().upload();
-    let patience = Patience::new(limit, upload.as_deref());
     let mut fresh = false;
     loop {
         let mut connection = upstream.connection(caller, fresh).await?;
         upstream.fit(&mut request, &connection.via);
         let again = connection.reused.then(|| copy(&request)).flatten();
-        match exchange(&mut connection, request, patience).await {
+        match exchange(&mut connection, request, limit, upload.as_deref()).await {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !switches => {
                 return Err(SendFault::Protocol(
                     "it switched protocols unasked".to_owned(),
                 ));
             }
-            Ok(answer) => {
+            Ok(mut answer) => {
                 answer::check(&answer)?;
+                // Each says its own version (RFC 9110 §2.5): a service that speaks 1.0 ends its own connections alone.
+                *answer.version_mut() = Version::HTTP_11;
                 if pins::binds(answer.headers()) {
                     connection.pin(caller.pins);
                 }
@@ -336,17 +335,18 @@ enum Failed {
 async fn exchange(
     connection: &mut Connection,
     request: Request<RequestBody>,
-    patience: Patience<'_>,
+    limit: Option<Duration>,
+    upload: Option<&Upload>,
 ) -> Result<Response<Incoming>, Failed> {
     let exchanged = match &mut connection.via {
-        Via::Http1(exclusive) => exclusive.exchange(request, patience).await,
+        Via::Http1(exclusive) => exclusive.exchange(request, limit, upload).await,
         // What the upstream refused to read (REFUSED_STREAM, GOAWAY) is told as any other failure.
-        Via::Http2(stream) => stream.exchange(request, patience).await,
+        Via::Http2(stream) => stream.exchange(request, limit, upload).await,
     };
     let mut failed = match exchanged {
-        Exchanged::Answer(Ok(answer)) => return Ok(answer),
-        Exchanged::Answer(Err(failed)) => failed,
-        Exchanged::Late => return Err(Failed::Fault(SendFault::Timeout)),
+        Some(Ok(answer)) => return Ok(answer),
+        Some(Err(failed)) => failed,
+        None => return Err(Failed::Fault(SendFault::Timeout)),
     };
     let silent = || match &connection.via {
         Via::Http1(exclusive) => !exclusive.has_answered(),

@@ -26,7 +26,7 @@ use super::ANSWER_HEAD_BYTES;
 use super::link::{Gauge, Link};
 use super::patience::Patience;
 use crate::net::alarm::Alarm;
-use crate::net::body::RequestBody;
+use crate::net::body::{RequestBody, Upload};
 use crate::net::dial::Stream;
 
 /// How long an upload may go on behind an answer that did not wait for it.
@@ -72,13 +72,8 @@ enum Driver {
     Nobody,
 }
 
-/// What became of one exchange.
-pub(super) enum Exchanged {
-    /// An answer, or why there is none.
-    Answer(Result<Response<Incoming>, TrySendError<Request<RequestBody>>>),
-    /// Not in time.
-    Late,
-}
+/// What became of one exchange: an answer's head, or why there is none; nothing if it did not come in time.
+pub(super) type Exchanged = Option<Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>;
 
 impl Exclusive {
     /// Over a stream that was just connected, which gives up `slot` when it closes.
@@ -109,10 +104,12 @@ impl Exclusive {
     pub(super) async fn exchange(
         &mut self,
         request: Request<RequestBody>,
-        patience: Patience<'_>,
+        limit: Option<Duration>,
+        upload: Option<&Upload>,
     ) -> Exchanged {
         self.gauge.start();
-        patience.begin(&mut self.alarm);
+        let mut alarm = std::mem::take(&mut self.alarm);
+        let mut patience = Patience::begin(&mut alarm, limit, upload);
         // It is asked only after the connection was moved on, so it need wake nobody; and without a waker there must be no budget
         // either, for one that is used up would answer that it wakes.
         let answer = coop::unconstrained(self.sender.try_send_request(request));
@@ -120,12 +117,13 @@ impl Exclusive {
         let exchanged = std::future::poll_fn(|cx| {
             self.drive();
             if let Poll::Ready(answer) = answer.as_mut().poll(&mut unwoken()) {
-                return Poll::Ready(Exchanged::Answer(answer));
+                return Poll::Ready(Some(answer));
             }
             self.rest(cx);
-            patience.poll(&mut self.alarm, cx).map(|()| Exchanged::Late)
+            patience.poll(cx).map(|()| None)
         })
         .await;
+        self.alarm = alarm;
         self.gauge.stop();
         exchanged
     }

@@ -12,27 +12,31 @@ use crate::net::alarm::Alarm;
 use crate::net::body::Upload;
 
 /// Patience for one answer.
-#[derive(Clone, Copy)]
 pub(super) struct Patience<'e> {
+    alarm: &'e mut Alarm,
     limit: Option<Duration>,
     upload: Option<&'e Upload>,
 }
 
 impl<'e> Patience<'e> {
-    /// A request without a body has no `upload`.
-    pub(super) fn new(limit: Option<Duration>, upload: Option<&'e Upload>) -> Patience<'e> {
-        Patience { limit, upload }
-    }
-
-    /// The request is sent now.
-    pub(super) fn begin(&self, alarm: &mut Alarm) {
-        alarm.set_or_clear(self.limit);
+    /// Begins now. A request without a body has no `upload`.
+    pub(super) fn begin(
+        alarm: &'e mut Alarm,
+        limit: Option<Duration>,
+        upload: Option<&'e Upload>,
+    ) -> Patience<'e> {
+        alarm.set_or_clear(limit);
+        Patience {
+            alarm,
+            limit,
+            upload,
+        }
     }
 
     /// Ready when it is over.
-    pub(super) fn poll(&self, alarm: &mut Alarm, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            ready!(alarm.poll(cx));
+            ready!(self.alarm.poll(cx));
             let (Some(limit), Some(upload)) = (self.limit, self.upload) else {
                 return Poll::Ready(());
             };
@@ -41,7 +45,7 @@ impl<'e> Patience<'e> {
             if now.saturating_duration_since(since) >= limit {
                 return Poll::Ready(());
             }
-            alarm.set_from(since, limit);
+            self.alarm.set_from(since, limit);
         }
     }
 }
@@ -58,62 +62,58 @@ mod tests {
     const NEARLY: Duration = Duration::from_secs(59);
 
     /// Whether it is over at this very moment.
-    async fn is_over(patience: &Patience<'_>, alarm: &mut Alarm) -> bool {
-        let over = poll_fn(|cx| patience.poll(alarm, cx));
+    async fn is_over(patience: &mut Patience<'_>) -> bool {
+        let over = poll_fn(|cx| patience.poll(cx));
         timeout(Duration::ZERO, over).await.is_ok()
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_body_it_runs_from_the_request() {
         let mut alarm = Alarm::default();
-        let patience = Patience::new(Some(LIMIT), None);
-        patience.begin(&mut alarm);
+        let mut patience = Patience::begin(&mut alarm, Some(LIMIT), None);
         advance(NEARLY).await;
-        assert!(!is_over(&patience, &mut alarm).await);
+        assert!(!is_over(&mut patience).await);
         advance(LIMIT - NEARLY).await;
-        assert!(is_over(&patience, &mut alarm).await);
+        assert!(is_over(&mut patience).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn every_piece_of_the_body_begins_it_anew() {
         let (mut alarm, upload) = (Alarm::default(), Upload::default());
-        let patience = Patience::new(Some(LIMIT), Some(&upload));
-        patience.begin(&mut alarm);
+        let mut patience = Patience::begin(&mut alarm, Some(LIMIT), Some(&upload));
         for _ in 0..10 {
             advance(NEARLY).await;
-            assert!(!is_over(&patience, &mut alarm).await);
+            assert!(!is_over(&mut patience).await);
             upload.hand();
         }
         upload.complete();
         advance(NEARLY).await;
-        assert!(!is_over(&patience, &mut alarm).await);
+        assert!(!is_over(&mut patience).await);
         advance(Duration::from_secs(2)).await;
-        assert!(is_over(&patience, &mut alarm).await);
+        assert!(is_over(&mut patience).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_does_not_run_while_the_client_is_awaited() {
         let (mut alarm, upload) = (Alarm::default(), Upload::default());
-        let patience = Patience::new(Some(LIMIT), Some(&upload));
-        patience.begin(&mut alarm);
+        let mut patience = Patience::begin(&mut alarm, Some(LIMIT), Some(&upload));
         upload.lack();
         for _ in 0..10 {
             advance(LIMIT).await;
-            assert!(!is_over(&patience, &mut alarm).await);
+            assert!(!is_over(&mut patience).await);
         }
         upload.hand();
         advance(NEARLY).await;
-        assert!(!is_over(&patience, &mut alarm).await);
+        assert!(!is_over(&mut patience).await);
         advance(Duration::from_secs(2)).await;
-        assert!(is_over(&patience, &mut alarm).await);
+        assert!(is_over(&mut patience).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_upstream_that_takes_nothing_uses_it_up() {
         let (mut alarm, upload) = (Alarm::default(), Upload::default());
-        let patience = Patience::new(Some(LIMIT), Some(&upload));
-        patience.begin(&mut alarm);
+        let mut patience = Patience::begin(&mut alarm, Some(LIMIT), Some(&upload));
         advance(LIMIT).await;
-        assert!(is_over(&patience, &mut alarm).await);
+        assert!(is_over(&mut patience).await);
     }
 }

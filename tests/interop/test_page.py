@@ -10,6 +10,7 @@ import time
 
 import processes
 import requests
+from chromium import Browser
 from gate import send
 from page import Demo, browse, picture
 from pytest import fixture, mark
@@ -317,6 +318,39 @@ def test_the_demo_shows_who_passes(demo, scheme):
     assert "client:demo-reader" in said["read"]["result"]
     # Browsers report refused fetches of their own page's as errors: those are what is shown here.
     assert all("Failed to load resource" in error for error in said["errors"]), said["errors"]
+
+
+def test_a_person_signs_in_to_the_demo_with_a_click_and_out_again(demo):
+    browser = Browser()
+    try:
+        tab = browser.tab()
+        tab.goto(f"{demo.url}/")
+        tab.click("#sign-in")
+        tab.until("document.querySelector('#as-alice') !== null")
+        assert not tab.url().startswith(demo.url)
+        tab.picture("demo-sign-in")
+        tab.click("#as-alice")
+        tab.comes_to(f"{demo.url}/account")
+        tab.until("document.getElementById('caller').textContent === 'alice'")
+        told = dict(line.split("\t") for line in tab.text("#headers").splitlines())
+        assert (told["x-user"], told["x-groups"]) == ("alice", "staff")
+        assert "cookie" not in told and "authorization" not in told
+        tab.picture("demo-account")
+        tab.click("#report")
+        tab.comes_to(f"{demo.url}/reports")
+
+        tab.goto(f"{demo.url}/account")
+        tab.click("#sign-out")
+        tab.until("document.querySelector('#sign-in') !== null")
+        assert "portcullis" not in browser.cookies()
+        # Out of the pool as well: the next one is asked who they are, and is somebody else.
+        tab.click("#sign-in")
+        tab.until("document.querySelector('#as-bob') !== null")
+        tab.click("#as-bob")
+        tab.until("document.getElementById('caller')?.textContent === 'bob'")
+        assert tab.goto(f"{demo.url}/reports") == 403
+    finally:
+        browser.close()
 
 
 @mark.skipif(not shutil.which("promtool"), reason="SKIPPED: promtool is missing (Debian: prometheus)")

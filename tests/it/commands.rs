@@ -1,12 +1,14 @@
 //! The command line: exit statuses, what `check` tells, where the configuration comes from, the demo, going away.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 
 use insta::assert_snapshot;
+use socket2::{Domain, Socket, Type};
 
-use crate::support::gate::{Scratch, portcullis, said};
+use crate::support::gate::{Gate, Scratch, portcullis, said};
 use crate::support::{Answer, Program, Recorder, Rig, Setup, access, get};
 
 /// What a run printed, and its exit status.
@@ -445,6 +447,42 @@ fn q09_requests_in_flight_finish_before_it_goes() {
 }
 
 #[test]
+fn q10_a_service_may_start_after_it_and_end_before_it() {
+    // Bound and not listening: nobody is there, and nobody else can be.
+    let service = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    service
+        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    let address = service.local_addr().unwrap().as_socket().unwrap();
+    let keys = Recorder::answering(|_| Answer::ok());
+    let text = Setup::standard().text(&format!("http://{address}"), &keys.url(), &keys.url());
+    let mut gate = Gate::start(&text);
+    let asked = || get("/public").send(gate.address);
+    assert_eq!(get("/livez").send(gate.admin).status, 200);
+    assert_eq!(asked().reason(), "upstream_unreachable");
+
+    service.listen(1).unwrap();
+    let served = std::thread::scope(|scope| {
+        let asking = scope.spawn(asked);
+        let mut stream = TcpStream::from(service.accept().unwrap().0);
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+        let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(answer).unwrap();
+        asking.join().unwrap()
+    });
+    assert_eq!(served.status, 200);
+    service.shutdown(Shutdown::Both).unwrap();
+    assert_eq!(asked().reason(), "upstream_unreachable");
+    signal(&gate.program, "TERM");
+    assert_eq!(
+        gate.program.wait().code(),
+        Some(0),
+        "{}",
+        gate.program.log()
+    );
+}
+
+#[test]
 fn q09_when_its_delay_is_over_it_goes() {
     let mut rig = Setup::standard().server("drain_delay = \"200ms\"").start();
     signal(&rig.gate.program, "TERM");
@@ -458,7 +496,6 @@ fn q09_when_its_delay_is_over_it_goes() {
 
 #[test]
 fn it_serves_on_a_unix_socket_too() {
-    use std::io::{Read as _, Write as _};
     let scratch = Scratch::new();
     let socket = scratch.path().join("gate.sock");
     let upstream = Recorder::answering(|_| Answer::ok());

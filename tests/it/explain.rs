@@ -298,6 +298,16 @@ fn ready_asks_the_sidecar_that_runs() {
     let nobody = ready(&refusing.address().to_string());
     assert_eq!(nobody.status, Some(1));
     assert!(nobody.log.contains("does not answer"), "{}", nobody.log);
+
+    // A sidecar that refused a broken configuration, and goes on with the one before, is ready; without one it is the fault that is told.
+    let broken = |admin: &str| {
+        let server = format!("[server]\nadmin = \"{admin}\"\nlisten_adress = 1\n[pools");
+        told(&server, &["ready"], "")
+    };
+    assert_eq!(broken(&rig.gate.admin.to_string()).status, Some(0));
+    let fault = broken(&refusing.address().to_string());
+    assert_eq!(fault.status, Some(2));
+    assert!(fault.log.contains("listen_adress"), "{}", fault.log);
 }
 
 #[test]

@@ -643,27 +643,45 @@ fn held() -> BTreeSet<(String, String)> {
     held
 }
 
+/// The id of a row of the table of attacks, and where it is held.
+fn attack(line: &str) -> Option<(String, &str)> {
+    let mut cells = line.strip_prefix("//! | ")?.split(" | ");
+    let id = cells.next()?;
+    let places = cells.nth(1)?.trim_end_matches(" |");
+    (ids(&id.to_lowercase()).count() == 1).then(|| (id.to_owned(), places))
+}
+
 #[test]
 fn every_known_attack_is_in_the_table_and_held_where_that_says() {
     let table = read(&root().join("src/threats.rs"));
-    let rows = table.lines().filter_map(|line| {
-        let mut cells = line.strip_prefix("//! | ")?.split(" | ");
-        let id = cells
-            .next()
-            .filter(|id| ids(&id.to_lowercase()).count() == 1)?;
-        let places = cells.nth(1)?.trim_end_matches(" |").split(", ");
-        let places = places.map(|place| (id.to_owned(), place.trim_matches('`').to_owned()));
-        Some(places.collect::<Vec<_>>())
+    let rows: Vec<(String, &str)> = table.lines().filter_map(attack).collect();
+    let known: BTreeSet<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();
+    let tested = rows
+        .iter()
+        .filter(|(_, places)| !places.starts_with("not tested: "));
+    let places = tested.flat_map(|(id, places)| {
+        let places = places.split(", ").map(|place| place.trim_matches('`'));
+        places.map(|place| (id.clone(), place.to_owned()))
     });
-    let listed: BTreeSet<(String, String)> = rows.flatten().collect();
-    let known: BTreeSet<&String> = listed.iter().map(|(id, _)| id).collect();
+    let listed: BTreeSet<(String, String)> = places.collect();
     let held = held();
     assert!(listed.len() > 100 && held.len() > 100);
     let mut faults: Vec<String> = listed
         .difference(&held)
         .map(|(id, place)| format!("{id} is not held in {place}: no test there has that id"))
         .collect();
-    let missing = held.iter().filter(|(id, _)| !known.contains(id));
+    let missing = held.iter().filter(|(id, _)| !known.contains(id.as_str()));
     faults.extend(missing.map(|(id, place)| format!("{id} of {place} is not in src/threats.rs")));
+    let told = read(&root().join("docs/security.md"));
+    for id in &known {
+        let (kind, number) = id.split_at(1);
+        let before = format!("{kind}{:02}", number.parse::<u8>().unwrap() - 1);
+        if !before.ends_with("00") && !known.contains(before.as_str()) {
+            faults.push(format!("{before} is left out of src/threats.rs"));
+        }
+        if !told.contains(&format!("| {kind} |\n")) {
+            faults.push(format!("docs/security.md says nothing of {kind}"));
+        }
+    }
     none(faults);
 }

@@ -65,9 +65,11 @@ pub(super) fn roots(item: Item<'_>) -> Option<Vec<u8>> {
 
 /// A certificate with its chain, and its key, as PEM.
 pub(super) fn pair(certificates: Item<'_>, key: Item<'_>) -> Option<(Vec<u8>, Secret)> {
-    let pem = secrets::file(certificates);
-    let (key_pem, (_, pem)) = (private_key(key)?, pem?);
-    let chain = chain(certificates, &pem)?;
+    let pem = secrets::file(certificates).map(|(_, pem)| pem);
+    let chain = pem.as_ref().and_then(|pem| chain(certificates, pem));
+    // Both are read before either is given up: all faults come in one run.
+    let key_pem = private_key(key);
+    let (pem, chain, key_pem) = (pem?, chain?, key_pem?);
     let der = PrivateKeyDer::from_pem_slice(key_pem.expose().as_bytes()).ok()?; // parsed before
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     match CertifiedKey::from_der(chain, der, &provider) {

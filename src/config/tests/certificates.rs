@@ -75,7 +75,7 @@ fn what_does_not_fit_is_told_without_a_byte_of_it() {
         ),
         (
             "https://10.0.0.1",
-            r#"{ cert_file = "/key.pem", key_file = "/key.pem" }"#,
+            r#"{ cert_file = "/key.pem", key_file = "/cert.pem" }"#,
         ),
         (
             "https://10.0.0.1",
@@ -116,8 +116,9 @@ fn what_does_not_fit_is_told_without_a_byte_of_it() {
       this is not the key of the certificate in `cert_file`: expected its private key
     { cert_file = "/cert.pem", key_file = "/text" }
       there is no private key in this file: expected PEM: -----BEGIN PRIVATE KEY-----, not encrypted
-    { cert_file = "/key.pem", key_file = "/key.pem" }
+    { cert_file = "/key.pem", key_file = "/cert.pem" }
       there is no certificate in this file: expected PEM: -----BEGIN CERTIFICATE-----
+    there is no private key in this file: expected PEM: -----BEGIN PRIVATE KEY-----, not encrypted
     { cert_file = "/junk.pem", key_file = "/key.pem" }
       this certificate and its key can't be used: expected an X.509 certificate, and an RSA, ECDSA or Ed25519 key
     { server_name = "not a name" }

@@ -350,7 +350,7 @@ fn unverified(token: &str) -> Option<Claims> {
 
 fn telling(claims: &Claims) -> Map<String, Value> {
     let told = TELLING.iter().filter_map(|name| {
-        let value = claims.get(*name)?;
+        let value = claims.get(name)?;
         Some(((*name).to_owned(), value.clone()))
     });
     told.collect()

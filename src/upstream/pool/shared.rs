@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::Pool;
 use crate::net::alarm::Alarm;
-use crate::net::body::RequestBody;
+use crate::net::body::{RequestBody, Upload};
 use crate::upstream::exclusive::Exchanged;
 use crate::upstream::patience::Patience;
 
@@ -92,14 +92,15 @@ impl Stream {
     pub(in crate::upstream) async fn exchange(
         &mut self,
         request: Request<RequestBody>,
-        patience: Patience<'_>,
+        limit: Option<Duration>,
+        upload: Option<&Upload>,
     ) -> Exchanged {
         let mut alarm = Alarm::default();
-        patience.begin(&mut alarm);
+        let mut patience = Patience::begin(&mut alarm, limit, upload);
         let mut answer = std::pin::pin!(self.sender.try_send_request(request));
         std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
-            Poll::Ready(answer) => Poll::Ready(Exchanged::Answer(answer)),
-            Poll::Pending => patience.poll(&mut alarm, cx).map(|()| Exchanged::Late),
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => patience.poll(cx).map(|()| None),
         })
         .await
     }

@@ -302,7 +302,10 @@ fn q05_certificates_are_renewed_and_a_pair_that_does_not_fit_is_not_taken() {
     };
     let line = said("the new configuration was refused");
     let faults = line["faults"].as_str().unwrap_or("");
-    assert!(faults.contains("this is not the key of the certificate"), "{line}");
+    assert!(
+        faults.contains("this is not the key of the certificate"),
+        "{line}"
+    );
     assert_eq!(shown(), first);
     let renewed = authority.renew();
     said("the configuration was reloaded");
