@@ -113,7 +113,7 @@ pub fn start(origin: Origin, loaded: Loaded) -> Result<Running, StartFault> {
         signal(SignalKind::hangup())?
     };
     let shared = Arc::new(Reach {
-        rooms: sockets.rooms(snapshot.config.limits.connections),
+        rooms: sockets.rooms(snapshot.config.limits.connections, workers),
         status: Arc::new(Status::new(&snapshot.config, clock.now())),
         live: Arc::new(Live::new(snapshot)),
         telemetry: telemetry.clone(),

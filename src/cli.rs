@@ -118,10 +118,11 @@ fn origin(source: &Source) -> Origin {
     if let Some(text) = env("PORTCULLIS_CONFIG_TOML") {
         return Origin::text("$PORTCULLIS_CONFIG_TOML", text, env);
     }
-    let path = source
-        .config
-        .clone()
-        .or_else(|| env("PORTCULLIS_CONFIG").map(PathBuf::from));
+    let path = source.config.clone().or_else(|| {
+        env("PORTCULLIS_CONFIG")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    });
     Origin::file(
         path.unwrap_or_else(|| PathBuf::from("portcullis.toml")),
         env,

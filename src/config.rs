@@ -18,6 +18,7 @@ pub mod units;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 pub use fault::Faults;
@@ -54,5 +55,18 @@ pub fn load(name: &str, text: &str, surroundings: &Surroundings<'_>) -> Result<C
     match config {
         Some(config) if faults.is_empty() => Ok(config),
         _ => Err(Faults::new(name, text, faults, secrets)),
+    }
+}
+
+/// `[server] admin`, if that much of a text can be read; else the default.
+pub fn admin(text: &str, env: &dyn Fn(&str) -> Option<String>) -> SocketAddr {
+    let tree = raw::parse(text, env);
+    let server = raw::find(&tree.root, "server").and_then(|node| match &node.value {
+        raw::Value::Table(entries) => raw::find(entries, "admin"),
+        _ => None,
+    });
+    match server.map(|node| &node.value) {
+        Some(raw::Value::String(address)) => address.parse().unwrap_or(model::ADMIN),
+        _ => model::ADMIN,
     }
 }

@@ -76,7 +76,7 @@ pub async fn serve(courier: &Courier, line: &Line, arrival: Arrival) -> Response
         has_body: !body.is_end_stream(),
     };
     let scheme = tls.map_or("http", |_| "https");
-    let mut exchange = front::record(&courier.telemetry, courier.name, client, scheme, &mut parts);
+    let mut exchange = front::record(&courier.telemetry, courier.name, client, scheme, &parts);
     let page = browser::wants_page(&parts.method, &parts.headers);
     let mut body = Some(body);
 

@@ -42,9 +42,9 @@ pub fn record(
     listener: &'static str,
     client: Option<SocketAddr>,
     scheme: &'static str,
-    parts: &mut Parts,
+    parts: &Parts,
 ) -> Box<Exchange> {
-    let request_id = forwarded::request_id(&mut parts.headers);
+    let request_id = forwarded::request_id(&parts.headers);
     let (method, uri) = (parts.method.clone(), parts.uri.clone());
     let mut exchange = Exchange::begin(telemetry, listener, client, request_id, method, uri);
     exchange.scheme = scheme;
@@ -86,8 +86,7 @@ pub fn final_answer(
         Reason::HeadersTooLarge => "the request's head is larger than this service takes",
         _ => "the request's head did not arrive in time",
     };
-    let mut headers = http::HeaderMap::new();
-    let request_id = forwarded::request_id(&mut headers);
+    let request_id = forwarded::request_id(&http::HeaderMap::new());
     let response = problem::answer(&Refusal::new(reason, detail), &request_id, false);
     telemetry.metrics.begin(listener);
     telemetry

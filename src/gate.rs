@@ -87,7 +87,7 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     }
     let seen = Seen::of(line, fragment, tls.as_deref(), &body);
     let mut body = Some(body);
-    let mut exchange = front::record(&gate.telemetry, LISTENER, client, seen.scheme, &mut parts);
+    let mut exchange = front::record(&gate.telemetry, LISTENER, client, seen.scheme, &parts);
     let page = browser::wants_page(&parts.method, &parts.headers);
     let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
     let mut visit = Visit::begin(&snapshot, &parts, seen.scheme, client);

@@ -24,7 +24,7 @@ pub use reserved::{METHOD_OVERRIDES, Overrides, Reserved, strip};
 pub struct Plan {
     /// In the order they are set.
     pub headers: Vec<IdentityHeader>,
-    /// Between the items of a joined list; see [`Plan::check_separator`].
+    /// Between the items of a joined list: printable ASCII, of which percent-encoding itself writes nothing.
     pub list_separator: String,
     /// The route's name, for `@route`.
     pub route: Arc<str>,
@@ -124,17 +124,6 @@ pub enum ListStyle {
 pub type Rendered = OnceLock<(Arc<Plan>, Vec<(HeaderName, HeaderValue)>)>;
 
 impl Plan {
-    /// Whether `text` can stand between items so that they can be told apart again: printable ASCII, and none of the
-    /// bytes that percent-encoding itself writes.
-    pub fn check_separator(text: &str) -> Result<(), String> {
-        let is_fit =
-            |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%' && !byte.is_ascii_alphanumeric();
-        match !text.is_empty() && text.bytes().all(is_fit) {
-            true => Ok(()),
-            false => Err("expected punctuation or blanks in ASCII, without `%`".to_owned()),
-        }
-    }
-
     /// Tells the name at the top of every claim that goes into a header.
     pub fn each_claim(&self, tell: &mut dyn FnMut(&str)) {
         let templates = self.headers.iter().flat_map(|header| &header.alternatives);

@@ -27,11 +27,16 @@ impl PartialEq for Secret {
     /// Takes time by the length of `other` alone, so a guess learns nothing from a clock.
     fn eq(&self, other: &Secret) -> bool {
         let (mine, theirs) = (self.0.as_bytes(), other.0.as_bytes());
-        let differing = theirs.iter().enumerate().fold(0u8, |seen, (i, byte)| {
-            seen | (byte ^ mine.get(i).copied().unwrap_or(!byte))
-        });
-        differing == 0 && mine.len() == theirs.len()
+        !differ(mine, theirs.iter().copied()) && mine.len() == theirs.len()
     }
+}
+
+/// Whether what is guessed differs within its own length; every byte of it is looked at, whatever the first ones were.
+fn differ(secret: &[u8], guess: impl Iterator<Item = u8>) -> bool {
+    let differing = guess.enumerate().fold(0u8, |seen, (at, byte)| {
+        seen | (byte ^ secret.get(at).copied().unwrap_or(!byte))
+    });
+    differing != 0
 }
 
 impl Eq for Secret {}

@@ -4,6 +4,7 @@
 //! with its purpose and its name bound to it); all the same its access token is verified like any other. A cookie that does
 //! not open is no cookie: nothing here ever tells why, and nothing panics whatever is sent.
 
+mod callback;
 mod cookies;
 mod seal;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+pub use callback::{NOT_BEGUN, Said};
 pub use cookies::{Channel, Jar, MOST_PARTS};
 pub use seal::{Key, Keys, Purpose};
 
@@ -77,7 +79,7 @@ impl Session {
         writer.put_token(self.access.expose());
         // An empty one is none: no endpoint issues it, and none would be worth sending.
         writer.put_token(self.refresh.as_ref().map_or("", Secret::expose));
-        let claims = serde_json::Value::Object(self.identity.as_map().clone());
+        let claims = serde_json::Value::Object(self.identity.clone().into_map());
         writer.put(claims.to_string().as_bytes());
         writer
     }

@@ -3,7 +3,7 @@
 //! A test that holds one carries its id at the start of its name (`s09_…`), so that `grep 'fn s09_'` finds what is asserted. Many of
 //! them have been somebody's vulnerability; each row is a kind, tried in all the variants its tests list. Places beginning with
 //! `tests/` are in `tests/it`, those with `interop/` in `tests/interop`, the others are beside the code they test. A test holds that
-//! every id in a test's name is here, and that every place here has such a test.
+//! every id in a test's name is here, that every place here has such a test, and that no id is left out.
 
 //!
 //! # Tokens: header and signature
@@ -222,12 +222,14 @@
 //! | Q07 | upstreams that fail in every way | `net::dial::tests`, `tests/upstream/connections`, `tests/upstream/tls`, `upstream::tests` |
 //! | Q08 | answers that are cut | `tests/headers`, `tests/upstream/framing`, `upstream::tests` |
 //! | Q09 | going away under load | `tests/commands`, `tests/transport/drain` |
+//! | Q10 | started before everything it needs, and outliving it | `tests/admin`, `tests/commands` |
 //! | Q11 | a log that nobody reads | `telemetry::sink::tests`, `tests/status` |
 //! | Q12 | a log that is written into | `telemetry::access::tests`, `telemetry::logs::tests`, `tests/admin` |
-//! | Q13 | what the log must not know | `telemetry::logs::tests`, `tests/admin` |
+//! | Q13 | what the log must not know | `telemetry::logs::tests`, `tests/admin`, `tests/secrecy` |
 //! | Q14 | a panic | `net::conn::tests`, `telemetry::logs::tests` |
 //! | Q15 | what admin must not tell, or do | `tests/admin`, `tests/status` |
 //! | Q16 | a long time under load, rotations and reloads | `interop/soak` |
 //! | Q17 | hardly any memory, descriptors, tasks or rights | `interop/soak` |
+//! | Q18 | secrets that a clock or an answer tells | `secret::tests`, `tests/secrecy` |
 //! | Q19 | configurations that invite mistakes | `config::tests::requirements`, `config::tests::trust`, `tests/commands` |
 //! | Q20 | `check` and `run` of one mind | `tests/reload` |

@@ -5,8 +5,10 @@
 //! An exchange that does not end well takes its connection with it, so nothing half-read is ever used again.
 
 mod answer;
+mod exclusive;
 mod link;
 mod open;
+mod patience;
 mod pins;
 mod pool;
 
@@ -14,18 +16,15 @@ use std::error::Error as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::task::Poll;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 
 use crate::config::model::{Address, HostHeader, Upstream as Settings};
-use crate::net::alarm::Alarm;
-use crate::net::body::{BodyCause, BodyFault, RequestBody};
+use crate::net::body::{BodyCause, BodyFault, RequestBody, Upload};
 use crate::net::client_tls::TlsFault;
 use crate::net::dial::{Dialer, Protocol};
 use crate::policy::Permit;
@@ -274,24 +273,26 @@ pub async fn send(
         .timeout()
         .unwrap_or(upstream.settings.response_timeout);
     let switches = request.headers().contains_key(header::UPGRADE);
-    let uploaded = request.body().uploaded();
+    let upload = request.body().upload();
     let mut fresh = false;
     loop {
         let mut connection = upstream.connection(caller, fresh).await?;
         upstream.fit(&mut request, &connection.via);
         let again = connection.reused.then(|| copy(&request)).flatten();
-        match exchange(&mut connection, request, limit).await {
+        match exchange(&mut connection, request, limit, upload.as_deref()).await {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !switches => {
                 return Err(SendFault::Protocol(
                     "it switched protocols unasked".to_owned(),
                 ));
             }
-            Ok(answer) => {
+            Ok(mut answer) => {
                 answer::check(&answer)?;
+                // Each says its own version (RFC 9110 §2.5): a service that speaks 1.0 ends its own connections alone.
+                *answer.version_mut() = Version::HTTP_11;
                 if pins::binds(answer.headers()) {
                     connection.pin(caller.pins);
                 }
-                return Ok(answer.map(|body| Reply::new(body, connection, uploaded)));
+                return Ok(answer.map(|body| Reply::new(body, connection, upload)));
             }
             Err(Failed::Unsent(unsent)) if connection.reused => request = *unsent,
             Err(Failed::Unsent(_)) => {
@@ -335,47 +336,29 @@ async fn exchange(
     connection: &mut Connection,
     request: Request<RequestBody>,
     limit: Option<Duration>,
+    upload: Option<&Upload>,
 ) -> Result<Response<Incoming>, Failed> {
-    match &mut connection.via {
-        Via::Http1(exclusive) => {
-            exclusive.gauge.start();
-            exclusive.alarm.set_or_clear(limit);
-            let answer = exclusive.sender.try_send_request(request);
-            let silent = || !exclusive.gauge.has_begun();
-            let answer = within(&mut exclusive.alarm, answer, silent).await;
-            exclusive.gauge.stop();
-            answer
-        }
+    let exchanged = match &mut connection.via {
+        Via::Http1(exclusive) => exclusive.exchange(request, limit, upload).await,
         // What the upstream refused to read (REFUSED_STREAM, GOAWAY) is told as any other failure.
-        Via::Http2(stream) => {
-            let mut alarm = Alarm::default();
-            alarm.set_or_clear(limit);
-            within(&mut alarm, stream.sender.try_send_request(request), || true).await
-        }
-    }
-}
-
-async fn within(
-    alarm: &mut Alarm,
-    answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
-    silent: impl Fn() -> bool,
-) -> Result<Response<Incoming>, Failed> {
-    let mut answer = std::pin::pin!(answer);
-    std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
-        Poll::Pending => alarm
-            .poll(cx)
-            .map(|()| Err(Failed::Fault(SendFault::Timeout))),
-        Poll::Ready(answer) => {
-            Poll::Ready(answer.map_err(|mut failed| match failed.take_message() {
-                Some(request) => Failed::Unsent(Box::new(request)),
-                None => match classify(&failed.into_error()) {
-                    fault @ SendFault::Protocol(_) if silent() => Failed::Stale(fault),
-                    fault => Failed::Fault(fault),
-                },
-            }))
-        }
+        Via::Http2(stream) => stream.exchange(request, limit, upload).await,
+    };
+    let mut failed = match exchanged {
+        Some(Ok(answer)) => return Ok(answer),
+        Some(Err(failed)) => failed,
+        None => return Err(Failed::Fault(SendFault::Timeout)),
+    };
+    let silent = || match &connection.via {
+        Via::Http1(exclusive) => !exclusive.has_answered(),
+        Via::Http2(_) => true,
+    };
+    Err(match failed.take_message() {
+        Some(request) => Failed::Unsent(Box::new(request)),
+        None => match classify(&failed.into_error()) {
+            fault @ SendFault::Protocol(_) if silent() => Failed::Stale(fault),
+            fault => Failed::Fault(fault),
+        },
     })
-    .await
 }
 
 /// Whose fault a failed exchange was: a body of ours inside hyper's error is the client's, anything else the upstream's.

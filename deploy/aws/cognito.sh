@@ -10,6 +10,13 @@ name=$1 domain=$2
 callback=${3:-http://localhost:8080/_portcullis/callback} logout=${4:-http://localhost:8080/}
 cognito() { aws cognito-idp --output text "$@"; }
 
+pool=
+trap '[[ $? == 0 || -z $pool ]] || cat >&2 <<TOLD
+The pool $pool was made and lacks the rest. To be rid of it, before this is run again:
+  aws cognito-idp update-user-pool --user-pool-id $pool --deletion-protection INACTIVE
+  aws cognito-idp delete-user-pool --user-pool-id $pool
+TOLD' EXIT
+
 pool=$(cognito create-user-pool --pool-name "$name" \
   --deletion-protection ACTIVE \
   --admin-create-user-config AllowAdminCreateUserOnly=true \

@@ -2,6 +2,8 @@
 //!
 //! Names and addresses come from the configuration, counts from the metrics. Client ids are those of verified tokens.
 
+mod outbound;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -37,6 +39,7 @@ pub(super) fn status(admin: &Admin, snapshot: &Snapshot) -> Value {
         "pools": pools(snapshot, now),
         "credentials": snapshot.credentials.iter().map(|one| credential(&one.facts())).collect::<Value>(),
         "routes": routes(snapshot, &counts),
+        "outbound": outbound::outbound(&snapshot.config, &telemetry.metrics.answers()),
         "counters": counters(admin, snapshot),
         "rates": rates(&steps),
         "reasons": reasons(&counts, &steps),

@@ -8,6 +8,7 @@ use super::StartFault;
 use crate::admin::Kind;
 use crate::config::Config;
 use crate::config::model::{Listen, Outbound};
+use crate::net::descriptors::{self, Descriptors};
 use crate::net::listen::{Acceptor, Bound};
 use crate::net::room::Room;
 use crate::reload::Rooms;
@@ -62,14 +63,18 @@ impl Sockets {
             .collect()
     }
 
-    /// Room for so many connections on each.
-    pub(super) fn rooms(&self, connections: usize) -> Rooms {
-        let room = || Room::new(connections);
+    /// Room for so many connections on each, as far as there are descriptors for them.
+    pub(super) fn rooms(&self, connections: usize, workers: usize) -> Rooms {
+        let fronts = 1 + self.outbound.len();
+        let descriptors = Descriptors::share(descriptors::raise(), workers, fronts);
+        descriptors.tell(connections);
+        let front = || Room::within(descriptors.each_front, connections);
+        let operator = || Room::within(descriptors.each_operator, connections);
         Rooms {
-            gate: room(),
-            admin: room(),
-            probes: room(),
-            outbound: self.outbound.iter().map(|_| room()).collect(),
+            gate: front(),
+            admin: operator(),
+            probes: operator(),
+            outbound: self.outbound.iter().map(|_| front()).collect(),
         }
     }
 

@@ -123,7 +123,7 @@ impl Front {
     async fn serve(&self, accepted: Accepted, shared: &Reach, answer: FinalAnswer, watch: Watch) {
         let snapshot = shared.live.load();
         let limits = wire_limits(&snapshot.config.limits);
-        let line = Arc::new(Line::default());
+        let line = Arc::new(Line::new(accepted.client));
         let _room = accepted.room;
         let (socket, client, drain) = (accepted.socket, accepted.client, watch.clone());
         let certificates = match self {

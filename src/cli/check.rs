@@ -1,5 +1,7 @@
 //! `portcullis check`: is this configuration good, and what does it really say?
 
+mod outbound;
+
 use std::process::ExitCode;
 
 use super::{BAD, FAILED, Source, load_from, origin};
@@ -64,11 +66,18 @@ fn summary(config: &Config) -> String {
         1 => "1 test passed".to_owned(),
         more => format!("{more} tests passed"),
     };
-    format!(
-        "good: {}, {}, {tests}",
+    let mut parts = vec![
         counted(config.routes.len(), "route"),
         counted(config.pools.len(), "pool"),
-    )
+    ];
+    let calls_out = [
+        (config.credentials.len(), "credential"),
+        (config.outbound.len(), "outbound listener"),
+    ];
+    let named = calls_out.into_iter().filter(|(count, _)| *count > 0);
+    parts.extend(named.map(|(count, what)| counted(count, what)));
+    parts.push(tests);
+    format!("good: {}", parts.join(", "))
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -81,20 +90,25 @@ fn counted(count: usize, what: &str) -> String {
 /// Columns that what a route asks for may take; more of it goes on further lines.
 const ASKED: usize = 56;
 
-/// The effective routes, aligned.
+/// The effective routes, aligned; and the effective listeners of the courier, if there are any.
 fn render(config: &Config) -> String {
     let mut rows = vec![["ROUTE", "ACCESS", "REQUIRES", "UPSTREAM", "MODE"].map(str::to_owned)];
     for route in &config.routes {
         rows.extend(row(config, route));
     }
-    let mut widths = [0; 5];
-    for row in &rows {
+    aligned(&rows) + &outbound::render(config)
+}
+
+/// Rows with their cells below one another.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut widths = [0; N];
+    for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
     let mut text = String::new();
-    for row in &rows {
+    for row in rows {
         let cells: Vec<String> = row
             .iter()
             .zip(widths)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::FAILED;
 use super::working::working;
 use crate::clock::Clock;
+use crate::config::model::ADMIN;
 use crate::demo::legacy::Legacy;
 use crate::demo::pool::DemoPool;
 use crate::demo::{self, Addresses};
@@ -43,7 +44,7 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
     let (pool_listener, service_listener) = (loopback()?, loopback()?);
     let addresses = Addresses {
         gate: SocketAddr::new(arguments.listen, port(arguments)?),
-        admin: loopback()?.local_addr()?, // free a moment ago, which will do for a demo
+        admin: admin()?.local_addr()?, // free a moment ago, which will do for a demo
         service: service_listener.local_addr()?,
         pool: pool_listener.local_addr()?,
     };
@@ -79,6 +80,11 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
         println!("{}", format!("#   {line}").trim_end());
     }
     Ok(running)
+}
+
+/// Where `portcullis ready` asks without a configuration, as the image's health check does; any free port if that is taken.
+fn admin() -> std::io::Result<TcpListener> {
+    TcpListener::bind(ADMIN).or_else(|_| TcpListener::bind((ADMIN.ip(), 0)))
 }
 
 /// The gate's port: any free one for 0, which the printed commands must name.

@@ -5,25 +5,26 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use super::{FAILED, Source, load};
+use super::{FAILED, Source, load, origin};
 
 /// For the whole exchange.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// More than any answer of `/readyz`.
 const ANSWER_MAX: usize = 64 * 1024;
 
-/// Exit 0 when the sidecar of this configuration is ready; else 1 with the cause on stderr.
+/// Exit 0 when the sidecar of this configuration is ready; else 1 with the cause on stderr, or 2 if the configuration is bad.
+///
+/// A sidecar that runs on while its configuration was broken (it refused it, and goes on with the one before) is as ready as it was.
 pub(super) fn ready(source: &Source) -> ExitCode {
-    let config = match load(source) {
-        Ok(config) => config,
-        Err(status) => return status,
+    let Err(cause) = ask(origin(source).admin(), PATIENCE) else {
+        return ExitCode::SUCCESS;
     };
-    match ask(config.server.admin, PATIENCE) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(cause) => {
+    match load(source) {
+        Ok(_) => {
             eprintln!("portcullis: {cause}");
             ExitCode::from(FAILED)
         }
+        Err(status) => status,
     }
 }
 

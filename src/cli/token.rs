@@ -114,7 +114,7 @@ fn print(lease: &Lease, decode: bool) {
     println!("{}", token.expose());
     if decode {
         let text = claims(token.expose())
-            .and_then(|claims| serde_json::to_string_pretty(claims.as_map()).ok());
+            .and_then(|claims| serde_json::to_string_pretty(&claims.into_map()).ok());
         match text {
             Some(text) => eprintln!("{text}"),
             None => eprintln!("portcullis: this token is opaque: it has no claims to show"),

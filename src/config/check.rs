@@ -29,7 +29,8 @@ use std::sync::Arc;
 use super::inspection::Inspection;
 use super::model::{Config, Purpose};
 use super::raw::Entry;
-use super::raw::table::Table;
+use super::raw::item::Item;
+use super::raw::table::{Table, nearest};
 
 /// Checks a whole configuration. What is wrong is in the inspection; a `Config` is only good when nothing is.
 pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> {
@@ -91,6 +92,24 @@ pub fn check(root: &[Entry], text: &str, at: &Inspection<'_>) -> Option<Config> 
         warnings: at.warnings.borrow().clone(),
         ..config
     })
+}
+
+/// The index of what an item names, among the names of what is configured. `table` has its article: "a [pools.NAME]".
+fn named(item: Item<'_>, known: &[&str], what: &str, table: &str) -> Option<usize> {
+    let name = item.string()?;
+    if let Some(at) = known.iter().position(|known| *known == name) {
+        return Some(at);
+    }
+    let help = match (nearest(name, known), known.is_empty()) {
+        (Some(near), _) => format!("did you mean \"{near}\"?"),
+        (None, true) => "there is no such table".to_owned(),
+        (None, false) => format!("known names: {}", known.join(", ")),
+    };
+    item.refuse_with_help(
+        format!("this {what} is not configured"),
+        format!("expected the NAME of {table}"),
+        help,
+    )
 }
 
 /// SHA-256 of the text, in hex.

@@ -6,7 +6,7 @@ pub mod credentials;
 pub mod login;
 mod telemetry;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,6 +109,9 @@ pub enum Listen {
     /// `fd:NAME`: a socket handed over by systemd.
     Fd(String),
 }
+
+/// Where the admin listener is unless the configuration says otherwise.
+pub const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);
 
 /// `[server]`
 #[derive(Clone, Debug, PartialEq)]

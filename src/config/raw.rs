@@ -92,6 +92,12 @@ pub struct Tree {
     pub secrets: Vec<Span>,
 }
 
+/// What stands under a key.
+pub fn find<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Node> {
+    let entry = entries.iter().find(|entry| entry.key == key)?;
+    Some(&entry.node)
+}
+
 /// Reads the whole text, whatever is wrong with it.
 pub fn parse(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Tree {
     let (document, errors) = DeTable::parse_recoverable(text);

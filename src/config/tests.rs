@@ -16,6 +16,7 @@ mod secrecy;
 mod text;
 mod trust;
 mod warnings;
+mod words;
 
 use std::path::Path;
 
@@ -60,7 +61,9 @@ fn on_machine<T>(look: impl FnOnce(&Surroundings<'_>) -> T) -> T {
             Ok(keys.to_string().into_bytes())
         }
         Some("/etc/no-keys.json") => Ok(br#"{"keys":[]}"#.to_vec()),
-        Some("/etc/ca.pem") => Ok(b"-----BEGIN CERTIFICATE-----".to_vec()),
+        Some("/etc/ca.pem") => Ok(certificates::pair("ca.internal").0.into_bytes()),
+        Some("/etc/cut.pem") => Ok(b"-----BEGIN CERTIFICATE-----\nMIIB".to_vec()),
+        Some("/etc/large") => Ok(vec![b'x'; (1 << 20) + 1]),
         _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
     };
     let surroundings = Surroundings {

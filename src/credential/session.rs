@@ -105,7 +105,7 @@ impl Authentication {
     /// How the pool itself calls the user.
     pub(super) fn user(&self) -> Option<String> {
         let claims = token::claims(text(&self.0, "AccessToken")?)?;
-        claims.as_map().get("username")?.as_str().map(str::to_owned)
+        claims.get("username")?.as_str().map(str::to_owned)
     }
 
     pub(super) fn token(

@@ -131,7 +131,7 @@ fn scopes(scopes: &[&str]) -> Vec<String> {
 /// What the token of a lease says of itself under this name.
 fn claim(lease: &Lease, name: &str) -> String {
     let claims = claims(lease.token().unwrap().expose()).unwrap();
-    let value = claims.as_map().get(name).cloned().unwrap_or_default();
+    let value = claims.get(name).cloned().unwrap_or_default();
     value.as_str().map_or(value.to_string(), str::to_owned)
 }
 

@@ -25,16 +25,16 @@ impl Wishes {
     /// Read before `hop::strip`. A WebSocket needs HTTP/1.1 on both sides; trailers reach us over HTTP/2 alone.
     pub fn of(parts: &mut Parts, body: &RequestBody, spoken: Protocol) -> Wishes {
         let client = parts.extensions.remove::<OnUpgrade>();
-        let handshake = client.zip(Handshake::read(
-            &parts.method,
-            parts.version,
-            &parts.headers,
-            !matches!(body, RequestBody::Empty),
-        ));
+        let has_body = !matches!(body, RequestBody::Empty);
+        let websocket = client
+            .filter(|_| spoken != Protocol::Http2)
+            .and_then(|client| {
+                let (method, version) = (&parts.method, parts.version);
+                let handshake = Handshake::read(method, version, &parts.headers, has_body)?;
+                Some(Asked { handshake, client })
+            });
         Wishes {
-            websocket: handshake
-                .filter(|_| spoken != Protocol::Http2)
-                .map(|(client, handshake)| Asked { handshake, client }),
+            websocket,
             trailers: spoken != Protocol::Http1 && hop::takes_trailers(&parts.headers),
         }
     }

@@ -5,11 +5,12 @@
 //! connection's task, so that it counts as a connection and is waited for like one.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split};
@@ -18,8 +19,8 @@ use tokio::time::timeout;
 
 use crate::clock::{Clock, Timestamp};
 use crate::drain::{Phase, Watch};
-use crate::http::hop;
 use crate::http::websocket::{Close, Frames, Handshake};
+use crate::http::{forwarded, hop};
 use crate::telemetry::Exchange;
 use crate::upstream::{Pins, Reply, SendFault};
 
@@ -31,13 +32,23 @@ const LINGER: Duration = Duration::from_secs(10);
 const CLOCK_CHECK: Duration = Duration::from_secs(15);
 
 /// What one client connection has of its own, beside what it shares with all.
-#[derive(Default)]
 pub struct Line {
     pub(crate) pins: Pins,
+    /// The client's address, as upstreams are told it; none on a Unix socket.
+    pub(crate) peer: Option<HeaderValue>,
     tunnel: Mutex<Option<Tunnel>>,
 }
 
 impl Line {
+    /// A connection that was accepted from `client`.
+    pub fn new(client: Option<SocketAddr>) -> Line {
+        Line {
+            pins: Pins::default(),
+            peer: client.map(|client| forwarded::address(client.ip())),
+            tunnel: Mutex::default(),
+        }
+    }
+
     /// To be awaited when HTTP is over on this connection: what it became then lives here.
     pub async fn tunnel(&self, watch: Watch) {
         let tunnel = self.slot().take();

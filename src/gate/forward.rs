@@ -32,6 +32,9 @@ use crate::upstream::{self, Caller, Upstream};
 /// Tells the upstream why a request on an audit route would have been refused.
 const AUDIT: HeaderName = HeaderName::from_static("x-portcullis-audit");
 
+/// About as many headers are added to a request.
+const OURS: usize = 8;
+
 /// Forwards one permitted request.
 pub(super) async fn forward(
     gate: &Gate,
@@ -147,8 +150,8 @@ fn rewrite(
         .get(header::HOST)
         .cloned()
         .unwrap_or(HeaderValue::from_static(""));
-    let peer = exchange.client.map(|client| client.ip().to_canonical());
     let trusted = config.server.trusts(exchange.client);
+    headers.reserve(OURS); // grown once, and not for each
     hop::strip(headers);
     join_cookies(headers);
     if let Some(sessions) = &snapshot.policy.sessions {
@@ -165,7 +168,7 @@ fn rewrite(
     }
     forwarded::apply(
         &forwarded::Origin {
-            peer,
+            peer: seen.line.peer.as_ref(),
             trusted,
             scheme: seen.scheme,
             host: &host,

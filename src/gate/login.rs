@@ -60,6 +60,8 @@ pub(super) struct Visit<'s> {
     ended: bool,
     /// Renewing was tried: once is enough for one request.
     tried: bool,
+    /// The pool could not be asked while the session's token was still good.
+    unasked: bool,
     /// What the browser is sent to the pool's pages for.
     errand: Option<Errand>,
     /// What the answer takes along.
@@ -103,6 +105,7 @@ impl<'s> Visit<'s> {
             renewed: None,
             ended: false,
             tried: false,
+            unasked: false,
             errand: None,
             cookies: Vec::new(),
         })
@@ -165,7 +168,7 @@ impl<'s> Visit<'s> {
                 false => self.end(headers),
             },
             Settled::Ended => self.end(headers),
-            Settled::Unavailable if due == Due::Soon => {}
+            Settled::Unavailable if due == Due::Soon => self.unasked = true,
             Settled::Unavailable => return Err(UNAVAILABLE.with(Hint::RetryAfter(RETRY_AFTER))),
         }
         Ok(())
@@ -197,6 +200,9 @@ impl<'s> Visit<'s> {
         refusal: &mut Refusal,
         now: Timestamp,
     ) {
+        if self.unasked && refusal.reason == Reason::Expired {
+            *refusal = UNAVAILABLE.with(Hint::RetryAfter(RETRY_AFTER)); // it ran out while the pool was asked
+        }
         let session = principal.and_then(|principal| principal.signed_in.as_ref());
         self.errand = match (refusal.reason, session) {
             _ if !route.login => None,

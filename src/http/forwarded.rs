@@ -18,8 +18,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What the connection says of the request, where nobody trusted says otherwise.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
-    /// The peer; `None` for a Unix socket.
-    pub peer: Option<IpAddr>,
+    /// The peer's [`address`]; `None` for a Unix socket.
+    pub peer: Option<&'a HeaderValue>,
     /// Whether the peer is in `trusted_proxies`.
     pub trusted: bool,
     /// `http` or `https`, as this connection was.
@@ -67,57 +67,35 @@ fn is_misspelt_request_id(name: &str) -> bool {
 }
 
 /// `X-Forwarded-For` as it stands, its lines joined, and the peer behind it.
-fn chain(headers: &HeaderMap, peer: IpAddr) -> HeaderValue {
-    let mut text = [0; 48];
-    let peer = render(peer, &mut text);
-
+fn chain(headers: &HeaderMap, peer: &HeaderValue) -> HeaderValue {
     let earlier = headers.get_all(FOR);
     if earlier.iter().next().is_none() {
-        return HeaderValue::from_bytes(peer).expect("an address in text is ASCII");
+        return peer.clone();
     }
     let mut chain = Vec::with_capacity(128);
     for line in &earlier {
         chain.extend_from_slice(line.as_bytes());
         chain.extend_from_slice(b", ");
     }
-    chain.extend_from_slice(peer);
+    chain.extend_from_slice(peer.as_bytes());
     HeaderValue::from_bytes(&chain).expect("header values joined by a comma are a header value")
 }
 
-/// An address in text; an IPv4 client on a dual-stack listener is told as IPv4. `text` holds every address.
-fn render(peer: IpAddr, text: &mut [u8; 48]) -> &[u8] {
-    let mut length = 0;
-    let mut push = |piece: &[u8]| {
-        text[length..length + piece.len()].copy_from_slice(piece);
-        length += piece.len();
-    };
-    match peer.to_canonical() {
-        // Nearly every peer, and a third of what `write!` takes.
-        IpAddr::V4(peer) => {
-            for (index, octet) in peer.octets().into_iter().enumerate() {
-                if index > 0 {
-                    push(b".");
-                }
-                push(itoa::Buffer::new().format(octet).as_bytes());
-            }
-        }
-        IpAddr::V6(peer) => push(peer.to_string().as_bytes()),
-    }
-    &text[..length]
+/// A peer's address as it is told; an IPv4 client on a dual-stack listener is told as IPv4.
+pub fn address(peer: IpAddr) -> HeaderValue {
+    HeaderValue::from_str(&peer.to_canonical().to_string()).expect("an address in text is ASCII")
 }
 
 /// The request's id: the client's `X-Request-Id` if it is a sane one (1-128 of `[A-Za-z0-9._:@/+=-]`, once), else a new one
-/// (UUID-shaped, random). It is also set in `headers`.
-pub fn request_id(headers: &mut HeaderMap) -> HeaderValue {
+/// (UUID-shaped, random).
+pub fn request_id(headers: &HeaderMap) -> HeaderValue {
     let mut sent = headers.get_all(REQUEST_ID).iter();
     if let (Some(id), None) = (sent.next(), sent.next())
         && is_sane(id.as_bytes())
     {
         return id.clone();
     }
-    let id = new_request_id();
-    headers.insert(REQUEST_ID, id.clone());
-    id
+    new_request_id()
 }
 
 fn is_sane(id: &[u8]) -> bool {

@@ -192,8 +192,10 @@ fn claimed<'p>(principal: &'p Principal, name: &ClaimName) -> Option<&'p [Value]
 
 /// `user` or `machine`. A user's token names its user; a client's own token (`client_credentials`) has the client as `sub`.
 fn kind(principal: &Principal) -> &'static str {
-    let claims = principal.claims.as_map();
-    let names_user = claims.contains_key("username") || claims.contains_key("cognito:username");
+    let claims = &principal.claims;
+    let names_user = ["username", "cognito:username"]
+        .iter()
+        .any(|name| claims.get(name).is_some());
     match names_user || principal.sub.is_some() && principal.sub != principal.client_id {
         true => "user",
         false => "machine",

@@ -137,16 +137,6 @@ fn a_template_that_makes_no_sense_is_refused_with_a_sentence() {
 }
 
 #[test]
-fn a_separator_tells_items_apart() {
-    for fit in [",", ", ", "|", ";", " ", "||"] {
-        assert_eq!(Plan::check_separator(fit), Ok(()), "{fit:?}");
-    }
-    for unfit in ["", "a", "2", "%", ",%", "\n", "\u{e9}", "\t"] {
-        assert!(Plan::check_separator(unfit).is_err(), "{unfit:?}");
-    }
-}
-
-#[test]
 fn the_first_alternative_that_is_whole_is_taken() {
     let user = || header("x-user", &["username", "client:{client_id}"]);
     assert_eq!(

@@ -4,11 +4,12 @@
 //! Trailers end here (H07). The answer's body is `front::Answer`, for it carries the record of the exchange.
 
 mod replay;
+mod upload;
 mod whole;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use hyper::body::Incoming;
 
 use super::alarm::Alarm;
 pub use replay::{Reading, Replay};
+pub use upload::Upload;
 pub use whole::Whole;
 
 /// A request body as it is sent to an upstream.
@@ -36,7 +38,7 @@ pub enum RequestBody {
 pub struct Streaming {
     incoming: Incoming,
     told: Option<u64>,
-    whole: Arc<AtomicBool>,
+    upload: Arc<Upload>,
     left: u64,
     silence: Duration,
     alarm: Alarm,
@@ -79,7 +81,7 @@ impl RequestBody {
         let left = limit.unwrap_or(u64::MAX);
         let body = Streaming {
             told: incoming.size_hint().exact(),
-            whole: Arc::default(),
+            upload: Arc::default(),
             incoming,
             left,
             silence,
@@ -89,13 +91,13 @@ impl RequestBody {
         (RequestBody::Streaming(body), Some(received))
     }
 
-    /// Turns true when all of the body has been passed on; none if there is none.
-    pub fn uploaded(&self) -> Option<Arc<AtomicBool>> {
+    /// How far the body has come; none if there is none.
+    pub fn upload(&self) -> Option<Arc<Upload>> {
         match self {
             RequestBody::Empty => None,
-            RequestBody::Streaming(body) => Some(body.whole.clone()),
-            RequestBody::Kept(reading) => Some(reading.uploaded()),
-            RequestBody::Whole(whole) => Some(whole.uploaded()),
+            RequestBody::Streaming(body) => Some(body.upload.clone()),
+            RequestBody::Kept(reading) => Some(reading.upload()),
+            RequestBody::Whole(whole) => Some(whole.upload()),
         }
     }
 
@@ -157,7 +159,7 @@ impl Streaming {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let Ok(data) = frame.into_data() else {
-                    self.whole.store(true, Ordering::Release);
+                    self.upload.complete();
                     return Poll::Ready(None);
                 };
                 let length = data.len() as u64;
@@ -167,20 +169,24 @@ impl Streaming {
                 self.left = left;
                 let received = self.received.fetch_add(length, Ordering::Relaxed) + length;
                 if self.told == Some(received) || self.incoming.is_end_stream() {
-                    self.whole.store(true, Ordering::Release); // nobody asks again after the last byte
+                    self.upload.complete(); // nobody asks again after the last byte
                 }
                 self.alarm.set(self.silence);
+                self.upload.hand();
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BodyFault(BodyCause::Broken)))),
             Poll::Ready(None) => {
-                self.whole.store(true, Ordering::Release);
+                self.upload.complete();
                 Poll::Ready(None)
             }
             Poll::Pending if self.alarm.poll(cx).is_ready() => {
                 Poll::Ready(Some(Err(BodyFault(BodyCause::Stalled))))
             }
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                self.upload.lack();
+                Poll::Pending
+            }
         }
     }
 }

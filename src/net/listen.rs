@@ -222,7 +222,7 @@ impl Acceptor {
         }
         if !self.told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "as many connections as [server.limits] `connections` allows: further ones wait"
+                "as many connections as [server.limits] `connections` or the file descriptors allow: further ones wait"
             );
         }
         match self.room.clone().acquire_owned().await {

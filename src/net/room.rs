@@ -11,15 +11,23 @@ const MOST: usize = u32::MAX as usize >> 1;
 pub struct Room {
     places: Arc<Semaphore>,
     size: Mutex<usize>,
+    most: usize,
 }
 
 impl Room {
     /// Room for so many.
     pub fn new(size: usize) -> Room {
-        let size = size.min(MOST);
+        Room::within(MOST, size)
+    }
+
+    /// The same, and never for more than `most`, whatever size it is given.
+    pub fn within(most: usize, size: usize) -> Room {
+        let most = most.min(MOST);
+        let size = size.min(most);
         Room {
             places: Arc::new(Semaphore::new(size)),
             size: Mutex::new(size),
+            most,
         }
     }
 
@@ -31,7 +39,7 @@ impl Room {
     /// Makes room for so many from now on. No connection is closed: what is to go, goes as places are given back, before
     /// any new connection gets one; the future that comes back sees to it, and ends when it is done.
     pub fn resize(&self, size: usize) -> impl Future<Output = ()> + Send + use<> {
-        let size = size.min(MOST);
+        let size = size.min(self.most);
         let mut now = self.size.lock().unwrap_or_else(PoisonError::into_inner);
         let surplus = now.saturating_sub(size);
         self.places.add_permits(size.saturating_sub(*now));

@@ -162,7 +162,7 @@ fn upgrades(upstream: &Upstream, workers: usize) -> Option<Arc<Upstream>> {
 }
 
 /// Its origin, for people, metrics and logs.
-fn name(address: &Address) -> Arc<str> {
+pub fn name(address: &Address) -> Arc<str> {
     match address {
         Address::Tcp { tls, port, .. } => {
             let (scheme, usual) = if *tls { ("https", 443) } else { ("http", 80) };

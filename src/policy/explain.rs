@@ -260,7 +260,7 @@ pub fn explain(
 
 /// The pool that vouches for bare claims when none is named: that of their `iss`, else the first.
 pub fn vouching_pool(claims: &Claims, trust: &Trust) -> usize {
-    let issuer = claims.as_map().get("iss").and_then(Value::as_str);
+    let issuer = claims.get("iss").and_then(Value::as_str);
     issuer.and_then(|issuer| trust.pool_of(issuer)).unwrap_or(0)
 }
 

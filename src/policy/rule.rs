@@ -177,7 +177,7 @@ fn check_any(
 }
 
 fn claim<'a>(principal: &'a Principal, name: &str) -> Option<&'a Value> {
-    principal.claims.as_map().get(name)
+    principal.claims.get(name)
 }
 
 impl Expected {

@@ -262,7 +262,7 @@ impl Sessions {
         match occasion {
             Occasion::SignIn { nonce } => {
                 let identity = identity.ok_or(NO_ID_TOKEN)?;
-                let told = identity.claims.as_map().get("nonce");
+                let told = identity.claims.get("nonce");
                 if told.and_then(Value::as_str) != Some(nonce) {
                     return Err(WRONG_NONCE);
                 }
@@ -285,10 +285,7 @@ impl Sessions {
 
 /// What an ID token says that its access token does not say as well: the cookie has little room.
 fn beside(identity: &Principal, access: &Principal) -> Claims {
-    let access = access.claims.as_map();
-    let mut claims = identity.claims.as_map().clone();
-    claims.retain(|name, value| {
-        access.get(name) != Some(value) && !OF_THE_SIGN_IN.contains(&name.as_str())
-    });
-    Claims::from(claims)
+    (identity.claims).only(|name, value| {
+        access.claims.get(name) != Some(value) && !OF_THE_SIGN_IN.contains(&name)
+    })
 }

@@ -58,7 +58,7 @@ impl Reason {
                 "The user must sign in again, more strongly or more recently: the client has to follow the challenge."
             }
             Reason::NoRoute => {
-                "No route names this host, method and path. If clients need it, add a line to [routes]; learn can draft one."
+                "No route names this request: if clients need it, add a line to [routes] (learn drafts one); for a call out, a destination or an allow."
             }
             Reason::TokenNotAllowed => {
                 "The token is good, but not on this route: see the route's pools, client_ids and token_use."

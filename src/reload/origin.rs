@@ -1,6 +1,7 @@
 //! Where the configuration comes from, and the one way to load it: for `run`, for `check`, and for every reload.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::files::{self, LARGEST, Reading};
@@ -81,26 +82,35 @@ impl Origin {
 
     /// The same, so that what was read is known whatever comes of it.
     pub(super) fn load_from(&self, reading: &Reading) -> Result<Config, LoadFault> {
-        let text = match &self.text {
-            Text::Fixed(text) => text.clone(),
-            Text::File(path) => {
-                let unreadable = |error| LoadFault::Unreadable(self.name.clone(), error);
-                let bytes = reading.read(path).map_err(unreadable)?;
-                if bytes.len() > LARGEST {
-                    return Err(LoadFault::TooLarge(self.name.clone()));
-                }
-                String::from_utf8(bytes).map_err(|_| {
-                    unreadable(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        "it is not UTF-8",
-                    ))
-                })?
-            }
-        };
+        let text = self.read(reading)?;
         let surroundings = Surroundings {
             env: &self.env,
             read: &|path| reading.read(path),
         };
         Ok(config::load(&self.name, &text, &surroundings)?)
+    }
+
+    /// Where the admin listener of a sidecar that runs with this should be, whether the rest of it is good or not.
+    pub fn admin(&self) -> SocketAddr {
+        let text = self.read(&Reading::default()).unwrap_or_default();
+        config::admin(&text, &self.env)
+    }
+
+    fn read(&self, reading: &Reading) -> Result<String, LoadFault> {
+        let path = match &self.text {
+            Text::Fixed(text) => return Ok(text.clone()),
+            Text::File(path) => path,
+        };
+        let unreadable = |error| LoadFault::Unreadable(self.name.clone(), error);
+        let bytes = reading.read(path).map_err(unreadable)?;
+        if bytes.len() > LARGEST {
+            return Err(LoadFault::TooLarge(self.name.clone()));
+        }
+        String::from_utf8(bytes).map_err(|_| {
+            unreadable(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it is not UTF-8",
+            ))
+        })
     }
 }

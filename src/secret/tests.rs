@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::Secret;
+use super::{Secret, differ};
 
 #[test]
 fn debug_shows_a_fixed_word_at_any_depth() {
@@ -20,6 +20,22 @@ fn a_beginning_or_an_extension_is_another_secret() {
     assert_ne!(secret(""), secret("a"));
     assert_ne!(secret("a"), secret(""));
     assert_eq!(secret(""), secret(""));
+}
+
+#[test]
+fn q18_every_byte_of_a_guess_is_looked_at() {
+    for guess in [
+        "hunter2",
+        "Hunter2",
+        "hunter3",
+        "xxxxxxx",
+        "hunter2-and-more",
+        "hu",
+    ] {
+        let mut looked_at = 0;
+        differ(b"hunter2", guess.bytes().inspect(|_| looked_at += 1));
+        assert_eq!(looked_at, guess.len(), "{guess}");
+    }
 }
 
 proptest! {

@@ -109,8 +109,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let route = self.route.clone();
-        let route = route.as_deref().unwrap_or(NO_ROUTE);
+        let route = self.route.as_deref().unwrap_or(NO_ROUTE);
         let metrics = &self.telemetry.metrics;
         // nginx's word for a client that went away before there was an answer.
         let status = if self.status == 0 { 499 } else { self.status };

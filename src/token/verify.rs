@@ -95,10 +95,9 @@ impl Principal {
     /// A user when the token names one (`username`, `cognito:username`), or when its `sub` is another than its client;
     /// else a machine. Cognito's client-credentials tokens have no `username`, and the client's id as their `sub`.
     pub fn kind(&self) -> Kind {
-        let claims = self.claims.as_map();
         let named = ["username", "cognito:username"]
             .iter()
-            .any(|name| claims.get(*name).is_some_and(|value| !value.is_null()));
+            .any(|name| self.claims.get(name).is_some_and(|value| !value.is_null()));
         match named || (self.sub.is_some() && self.sub != self.client_id) {
             true => Kind::User,
             false => Kind::Machine,
@@ -117,7 +116,7 @@ impl Principal {
             client_id: self.client_id.clone(),
             scopes: self.scopes.clone(),
             groups: self.groups.clone(),
-            claims: self.claims.only(kept),
+            claims: self.claims.only(|name, _| kept.contains(name)),
             signed_in: self.signed_in.clone(),
             renew: self.renew,
             rendered: Default::default(),
@@ -215,7 +214,7 @@ pub fn verify_session(
 
 /// When three quarters of a token's life are over; one that doesn't say when it began lives for five minutes more at least.
 fn renewal(principal: &Principal) -> Timestamp {
-    let began = principal.claims.as_map().get("iat").and_then(Value::as_f64);
+    let began = principal.claims.get("iat").and_then(Value::as_f64);
     let life = began.map_or(1200.0, |began| (principal.expires - began).max(0.0));
     principal.expires - life / 4.0
 }
@@ -302,7 +301,7 @@ fn refuse_claims(fault: ClaimsFault) -> Refusal {
 /// The pool of the token's `iss`: a string, byte for byte (C05). Nothing of the token is believed yet; this says only
 /// whose keys it has to be signed with, and a token of one pool can't be signed with the keys of another (C06).
 fn find_pool(claims: &Claims, trust: &Trust) -> Result<usize, Refusal> {
-    match claims.as_map().get("iss") {
+    match claims.get("iss") {
         Some(Value::String(issuer)) => trust.pool_of(issuer).ok_or(UNKNOWN_ISSUER),
         _ => Err(NO_ISSUER),
     }

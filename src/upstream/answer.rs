@@ -5,7 +5,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -15,6 +14,7 @@ use hyper::body::Incoming;
 
 use super::SendFault;
 use super::pool::Connection;
+use crate::net::body::Upload;
 
 /// Refuses framing that hyper puts up with: a length beside chunks, a length twice, a coding we would hide (RFC 9112 §6.3).
 pub(super) fn check(answer: &Response<Incoming>) -> Result<(), SendFault> {
@@ -29,38 +29,46 @@ pub(super) fn check(answer: &Response<Incoming>) -> Result<(), SendFault> {
 }
 
 fn framing(headers: &HeaderMap) -> Option<()> {
-    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let (length, coding) = (lengths.next(), codings.next());
-    let once = lengths.next().is_none() && codings.next().is_none();
-    let plain = match (length, coding) {
-        (None, None) => true,
-        (Some(length), None) => length.as_bytes().iter().all(u8::is_ascii_digit),
-        (None, Some(coding)) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
-        (Some(_), Some(_)) => false,
-    };
-    (once && plain).then_some(())
+    let mut framed = false;
+    for (name, value) in headers {
+        let plain = match *name {
+            header::CONTENT_LENGTH => value.as_bytes().iter().all(u8::is_ascii_digit),
+            header::TRANSFER_ENCODING => value.as_bytes().eq_ignore_ascii_case(b"chunked"),
+            _ => continue,
+        };
+        if framed || !plain {
+            return None;
+        }
+        framed = true;
+    }
+    Some(())
 }
 
 /// The body of an answer; holds its connection until it has been read to its end.
 pub struct Reply {
     body: Incoming,
     whole: bool,
+    /// Why it broke off, kept back until what came before it has left.
+    fault: Option<hyper::Error>,
     connection: Option<Connection>,
-    uploaded: Option<Arc<AtomicBool>>,
+    upload: Option<Arc<Upload>>,
 }
 
 impl Reply {
     pub(super) fn new(
         body: Incoming,
-        connection: Connection,
-        uploaded: Option<Arc<AtomicBool>>,
+        mut connection: Connection,
+        upload: Option<Arc<Upload>>,
     ) -> Reply {
+        if is_uploading(upload.as_deref()) {
+            connection.part();
+        }
         Reply {
             body,
             whole: false,
+            fault: None,
             connection: Some(connection),
-            uploaded,
+            upload,
         }
     }
 }
@@ -73,8 +81,23 @@ impl Body for Reply {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(fault) = self.fault.take() {
+            return Poll::Ready(Some(Err(fault)));
+        }
+        let Reply {
+            body, connection, ..
+        } = &mut *self;
+        let polled = match connection.as_mut().and_then(Connection::exclusive) {
+            Some(exclusive) => exclusive.poll_frame(body, cx),
+            None => Pin::new(body).poll_frame(cx),
+        };
         self.whole |= matches!(polled, Poll::Ready(None));
+        if let Poll::Ready(Some(Err(fault))) = polled {
+            // hyper drops what it has not written yet when a body fails; while one is pending it writes.
+            self.fault = Some(fault);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         polled
     }
 
@@ -94,9 +117,13 @@ impl Drop for Reply {
         let Some(connection) = self.connection.take().filter(|_| whole) else {
             return; // dropped with its connection, which cancels what the upstream still does (S20)
         };
-        match &self.uploaded {
-            Some(uploaded) if !uploaded.load(Ordering::Acquire) => connection.abandon(),
-            _ => connection.release(),
+        match is_uploading(self.upload.as_deref()) {
+            true => connection.abandon(),
+            false => connection.release(),
         }
     }
+}
+
+fn is_uploading(upload: Option<&Upload>) -> bool {
+    upload.is_some_and(|upload| !upload.is_whole())
 }

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use super::link::{Gauge, Link};
+use super::exclusive::Exclusive;
+use super::link::Link;
 use super::pool::shared::Shared;
-use super::pool::{Connection, Exclusive, Taken};
+use super::pool::{Connection, Taken};
 use super::{ANSWER_HEAD_BYTES, Caller, SendFault, Upstream};
 use crate::config::model::HeaderCase;
-use crate::net::alarm::Alarm;
 use crate::net::dial::{Protocol, Stream};
 
 /// How often an HTTP/2 upstream with requests on it is asked whether it is still there.
@@ -74,7 +74,9 @@ impl Upstream {
         };
         self.agreed_on_http1.store(!http2, Ordering::Relaxed);
         let opened = match http2 {
-            false => self.greet(stream, slot, worker).await,
+            false => Exclusive::open(stream, slot, self.settings.header_case == HeaderCase::Title)
+                .await
+                .map(|opened| self.pool.exclusive(opened, worker)),
             true => self.greet_http2(stream, slot, worker).await,
         };
         drop(turn);
@@ -87,32 +89,6 @@ impl Upstream {
             Protocol::Http2 => true,
             Protocol::Either => !self.agreed_on_http1.load(Ordering::Relaxed),
         }
-    }
-
-    async fn greet(
-        &self,
-        stream: Stream,
-        slot: Option<OwnedSemaphorePermit>,
-        worker: usize,
-    ) -> hyper::Result<Connection> {
-        let gauge = Arc::new(Gauge::default());
-        let (sender, connection) = http1::Builder::new()
-            .title_case_headers(self.settings.header_case == HeaderCase::Title)
-            .max_buf_size(ANSWER_HEAD_BYTES)
-            .max_header_size(ANSWER_HEAD_BYTES)
-            .handshake(TokioIo::new(Link::new(stream, gauge.clone(), slot)))
-            .await?;
-        // Its end is seen by whoever uses the sender.
-        let driver = tokio::spawn(async move {
-            let _ = connection.with_upgrades().await;
-        });
-        let opened = Exclusive {
-            sender,
-            gauge,
-            driver: driver.abort_handle(),
-            alarm: Alarm::default(),
-        };
-        Ok(self.pool.exclusive(opened, worker))
     }
 
     async fn greet_http2(

@@ -23,7 +23,7 @@ impl Pins {
         if kept.is_empty() {
             return None;
         }
-        kept.retain(Connection::is_ready);
+        kept.retain_mut(Connection::is_ready);
         let at = kept.iter().position(|pinned| pinned.is_of(pool))?;
         let mut connection = kept.swap_remove(at);
         connection.pin(self);

@@ -9,19 +9,12 @@ pub(super) mod shared;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::client::conn::http1::SendRequest;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::link::Gauge;
+use super::exclusive::Exclusive;
 use super::pins::{Owner, Pins};
-use crate::net::alarm::Alarm;
-use crate::net::body::RequestBody;
 use shared::{Shared, Stream};
-
-/// How long an upload may go on behind an answer that did not wait for it.
-const LINGER: Duration = Duration::from_secs(30);
 
 /// The connections of one upstream.
 pub(super) struct Pool {
@@ -39,17 +32,8 @@ struct Stack {
 }
 
 enum Kept {
-    Idle(Exclusive, Instant),
+    Idle(Box<Exclusive>, Instant),
     Shared(Arc<Shared>),
-}
-
-/// An HTTP/1.1 connection: one exchange at a time.
-pub(super) struct Exclusive {
-    pub(super) sender: SendRequest<RequestBody>,
-    pub(super) gauge: Arc<Gauge>,
-    pub(super) driver: AbortHandle,
-    /// Its exchanges' deadline: kept with the connection, since setting a new timer for each costs as much as the rest of it.
-    pub(super) alarm: Alarm,
 }
 
 /// A connection in use, or one stream of it.
@@ -63,7 +47,7 @@ pub(super) struct Connection {
 }
 
 pub(super) enum Via {
-    Http1(Exclusive),
+    Http1(Box<Exclusive>),
     Http2(Stream),
 }
 
@@ -107,12 +91,13 @@ impl Pool {
                     }
                 },
                 Kept::Idle(..) => match stack.remove(at) {
-                    Kept::Idle(idle, since)
-                        if idle.sender.is_ready() && since.elapsed() < self.keepalive =>
-                    {
+                    Kept::Idle(mut idle, since) => {
+                        if since.elapsed() >= self.keepalive || !idle.is_ready() {
+                            continue;
+                        }
                         Via::Http1(idle)
                     }
-                    _ => continue,
+                    Kept::Shared(_) => continue, // seen above to be none
                 },
             };
             drop(stack);
@@ -149,7 +134,7 @@ impl Pool {
     }
 
     /// Takes a new HTTP/1.1 connection into the pool's care.
-    pub(super) fn exclusive(self: &Arc<Pool>, opened: Exclusive, worker: usize) -> Connection {
+    pub(super) fn exclusive(self: &Arc<Pool>, opened: Box<Exclusive>, worker: usize) -> Connection {
         self.connection(Via::Http1(opened), false, worker)
     }
 
@@ -173,8 +158,8 @@ impl Pool {
 
     /// Closes what has been idle for too long, and forgets what the upstream closed.
     pub(super) fn sweep(&self, worker: usize) {
-        self.kept(worker).retain(|kept| match kept {
-            Kept::Idle(idle, since) => idle.sender.is_ready() && since.elapsed() < self.keepalive,
+        self.kept(worker).retain_mut(|kept| match kept {
+            Kept::Idle(idle, since) => since.elapsed() < self.keepalive && idle.is_ready(),
             Kept::Shared(shared) => shared.is_open() && shared.idle() < self.keepalive,
         });
     }
@@ -207,10 +192,25 @@ impl Connection {
     }
 
     /// Whether it can take a request.
-    pub(super) fn is_ready(&self) -> bool {
-        match &self.via {
-            Via::Http1(exclusive) => exclusive.sender.is_ready(),
+    pub(super) fn is_ready(&mut self) -> bool {
+        match &mut self.via {
+            Via::Http1(exclusive) => exclusive.is_ready(),
             Via::Http2(stream) => stream.sender.is_ready(),
+        }
+    }
+
+    /// The connection, if it is an HTTP/1.1 one.
+    pub(super) fn exclusive(&mut self) -> Option<&mut Exclusive> {
+        match &mut self.via {
+            Via::Http1(exclusive) => Some(exclusive),
+            Via::Http2(_) => None,
+        }
+    }
+
+    /// What is still sent does not wait for whoever reads the answer.
+    pub(super) fn part(&mut self) {
+        if let Via::Http1(exclusive) = &mut self.via {
+            exclusive.part();
         }
     }
 
@@ -219,12 +219,12 @@ impl Connection {
         let Via::Http1(exclusive) = &mut self.via else {
             return; // the stream ends, and the connection is where it was
         };
-        if exclusive.sender.is_ready() {
+        if exclusive.is_ready() {
             self.park();
-        } else if !exclusive.sender.is_closed() {
+        } else if !exclusive.is_closed() {
             tokio::spawn(async move {
                 let ready = match &mut self.via {
-                    Via::Http1(exclusive) => exclusive.sender.ready().await.is_ok(),
+                    Via::Http1(exclusive) => exclusive.ready().await,
                     Via::Http2(_) => false,
                 };
                 if ready {
@@ -234,15 +234,10 @@ impl Connection {
         }
     }
 
-    /// The answer is whole and the upload behind it is not: that may end, and nothing comes after it (S16).
+    /// The answer is whole and the upload behind it is not.
     pub(super) fn abandon(self) {
         if let Via::Http1(exclusive) = self.via {
-            let driver = exclusive.driver.clone();
-            drop(exclusive);
-            tokio::spawn(async move {
-                tokio::time::sleep(LINGER).await;
-                driver.abort();
-            });
+            exclusive.abandon();
         }
     }
 

@@ -367,10 +367,10 @@ fn rewrite(bench: &Bench, reserved: &Reserved, headers: &mut HeaderMap) {
     hop::strip(headers);
     identity::strip(reserved, headers, Overrides::Strip);
     headers.remove(http::header::AUTHORIZATION);
-    let peer = Some(std::net::Ipv4Addr::LOCALHOST.into());
+    let peer = HeaderValue::from_static("127.0.0.1");
     forwarded::apply(
         &forwarded::Origin {
-            peer,
+            peer: Some(&peer),
             trusted: false,
             scheme: "http",
             host: &host,

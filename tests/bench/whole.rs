@@ -14,6 +14,7 @@ mod courier;
 mod held;
 mod load;
 mod program;
+mod scale;
 mod upstream;
 
 use std::net::SocketAddr;
@@ -25,7 +26,7 @@ use program::{Program, Scratch};
 use serde_json::json;
 
 /// What is measured, and how large: names of the command line.
-const SIZES: [(&str, u64, u64); 12] = [
+const SIZES: [(&str, u64, u64); 13] = [
     // name, default, brief
     ("seconds", 5, 1),
     ("rounds", 5, 1),
@@ -36,17 +37,19 @@ const SIZES: [(&str, u64, u64); 12] = [
     ("slow", 1_000, 20),
     ("mebibytes", 2048, 8),
     ("drain", 60, 3),
+    ("rate", 1_000, 50),
     ("callers", 1_000, 100),
     ("renew", 60, 12),
     ("life", 5_000, 10_000),
 ];
-const PARTS: [&str; 8] = [
-    "load", "idle", "slow", "bulk", "drain", "courier", "cold", "renew",
+const PARTS: [&str; 11] = [
+    "load", "scale", "flood", "start", "idle", "slow", "bulk", "drain", "courier", "cold", "renew",
 ];
 
 struct Settings {
     sizes: Vec<(&'static str, u64)>,
     parts: Vec<String>,
+    brief: bool,
 }
 
 impl Settings {
@@ -70,7 +73,11 @@ impl Settings {
             size.unwrap_or_else(|| panic!("{name} is no size")).1 =
                 number.parse().expect("a number");
         }
-        Settings { sizes, parts }
+        Settings {
+            sizes,
+            parts,
+            brief,
+        }
     }
 
     fn size(&self, name: &str) -> u64 {
@@ -192,6 +199,19 @@ async fn measure(settings: &Settings) {
             gate.memory("VmRSS"),
             gate.memory("VmHWM")
         );
+    }
+    let rounds = settings.size("rounds");
+    if settings.wants("scale") {
+        let time = Duration::from_secs(settings.size("seconds"));
+        scale::scale(&text, &scratch, &token, (rounds, time), settings.brief).await;
+    }
+    if settings.wants("flood") {
+        let ((_gate, address), forged) = (start(), mint.forged());
+        let (rate, seconds) = (settings.size("rate"), settings.size("seconds"));
+        scale::flood(address, &token, &forged, rate, seconds).await;
+    }
+    if settings.wants("start") {
+        scale::start(&configuration, &token, rounds).await;
     }
     if settings.wants("idle") {
         let (gate, address) = start();

@@ -1,10 +1,12 @@
 """The image by its one command, and the demo in it by another: read-only, not root, no capability, and still a demo."""
 
-import os
-import re
 import json
+import os
+import platform
+import re
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import processes
 import pytest
@@ -34,8 +36,24 @@ def test_it_is_small_and_says_what_it_is(image):
     version = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
     assert settings["Labels"]["org.opencontainers.image.version"] == version
     assert settings["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+    assert re.fullmatch("[0-9a-f]{40}", settings["Labels"]["org.opencontainers.image.revision"])
     (size,) = re.findall(r"\d+", good(run("podman", "image", "inspect", "--format", "{{.Size}}", TAG, env=STORAGE)))
     assert int(size) < LIMIT
+
+
+def test_the_binary_is_all_there_is(image):
+    container = good(run("buildah", "from", TAG, env=STORAGE)).strip()
+    try:
+        root = Path(good(run("buildah", "mount", container, env=STORAGE)).strip())
+        files = {str(file.relative_to(root)): file for file in root.rglob("*") if not file.is_dir()}
+        assert set(files) == {"portcullis", "licenses/LICENSE", "licenses/THIRD-PARTY-LICENSES.md"}
+        binary = files["portcullis"].read_bytes()
+    finally:
+        run("buildah", "rm", container, env=STORAGE)
+    # It asks no loader for libraries; the roots that Cognito's certificates hang from are in it, and so is the allocator that serves threads.
+    assert binary.startswith(b"\x7fELF") and b"/ld-" not in binary[:8192]
+    assert b"Amazon Root CA 1" in binary
+    assert b"mimalloc: " in binary
 
 
 def test_the_demo_runs_read_only_and_unprivileged(image, tmp_path):
@@ -54,8 +72,25 @@ def test_the_demo_runs_read_only_and_unprivileged(image, tmp_path):
         root = next(line for line in open(f"/proc/{pid}/mounts") if line.split()[1] == "/")
         assert "ro" in root.split()[3].split(",")
         assert status(port, "/nowhere") == 403
+        # Its own health check says that it is well.
+        good(run(*ENGINE.split(), "exec", "portcullis-test", "/portcullis", "ready", env=STORAGE))
     finally:
         run(*ENGINE.split(), "stop", "--time", "10", "portcullis-test", env=STORAGE)
+        process.stop()
+
+
+def test_the_readmes_first_command_is_the_demo(image, tmp_path):
+    (command,) = re.findall(r"^cargo run .*$", (ROOT / "README.md").read_text(), re.M)
+    # For the image's target, which has just been built; not once more for this machine's.
+    target = f"{platform.machine()}-unknown-linux-musl"
+    env = {"CARGO_BUILD_TARGET": target, f"CC_{target.replace('-', '_')}": "musl-gcc"}
+    port = processes.free_port()
+    process = processes.Process("readme", ["bash", "-c", f"cd {ROOT} && exec {command} --port {port}"], tmp_path, env)
+    try:
+        process.await_ready(lambda: status(port, "/orders/7") == 401, seconds=1200)
+        told = process.log()
+        assert f"http://127.0.0.1:{port}" in told and "curl" in told and "[routes]" in told
+    finally:
         process.stop()
 
 

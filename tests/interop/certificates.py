@@ -1,6 +1,8 @@
 """An authority for one run, and a certificate for the gate."""
 
+import base64
 import datetime
+import hashlib
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,6 +24,13 @@ def _sign(subject, key, issuer, issuer_key, extensions):
 
 def _name(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def fingerprint(directory):
+    """The SHA-256 of the gate's public key in base64, as browsers are told whom to believe."""
+    leaf = x509.load_pem_x509_certificate((directory / "cert.pem").read_bytes())
+    key = leaf.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(key).digest()).decode()
 
 
 def write(directory):

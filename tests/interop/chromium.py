@@ -7,9 +7,10 @@ from page import SCRATCH, picture
 
 
 class Browser:
-    def __init__(self):
+    def __init__(self, trusts=""):
+        """`trusts` is the SHA-256 of a public key, in base64: its certificate is believed though nobody vouches for it."""
         self._driver = subprocess.Popen(
-            ["node", SCRATCH / "node" / "drive.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ["node", SCRATCH / "node" / "drive.mjs", trusts], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def tell(self, what, tab=None, **more):
@@ -37,7 +38,7 @@ class Browser:
         if self._driver.poll() is None:
             self.tell("close")
             self._driver.stdin.close()
-            self._driver.wait(20)
+            self._driver.wait(60)
 
 
 class Tab:

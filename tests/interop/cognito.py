@@ -40,7 +40,7 @@ class Ministack:
             endpoint_url=self.url,
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(retries={"max_attempts": 1}, read_timeout=20),
+            config=Config(retries={"max_attempts": 1}, read_timeout=60),
         )
 
     def _begin(self):
@@ -73,10 +73,10 @@ class AppClient:
         """An access token by client_credentials; the client is known by Basic, or by the form (`post`)."""
         form = {"grant_type": "client_credentials", "scope": scope}
         if by == "basic":
-            answer = requests.post(self.pool.token_url, data=form, auth=(self.id, self.secret), timeout=20)
+            answer = requests.post(self.pool.token_url, data=form, auth=(self.id, self.secret), timeout=60)
         else:
             form |= {"client_id": self.id, "client_secret": self.secret}
-            answer = requests.post(self.pool.token_url, data=form, timeout=20)
+            answer = requests.post(self.pool.token_url, data=form, timeout=60)
         answer.raise_for_status()
         return answer.json()["access_token"]
 

@@ -16,7 +16,7 @@ SERVER = """\
 listen = "127.0.0.1:{port}"
 admin = "127.0.0.1:{admin_port}"
 drain_timeout = "2s"
-
+{server}
 [upstream]
 url = "{upstream}"
 
@@ -40,19 +40,21 @@ class Answer:
 
 
 class Gate:
-    """`policy` is the configuration from `[pools]` on. Without an `upstream` it gets a recorder of its own."""
+    """`policy` is the configuration from `[pools]` on, `server` are more lines of `[server]`. Without an `upstream` it gets a recorder
+    of its own; without a `port`, one of its own choosing."""
 
-    def __init__(self, directory, policy, upstream=None, env=None):
+    def __init__(self, directory, policy, upstream=None, env=None, server="", port=None):
         self.upstream = None if upstream else Recorder()
         self._directory = Path(directory)
-        self._policy = policy
+        self._policy, self._server, self._port = policy, server, port
         self._upstream_url = upstream or self.upstream.url
         self._env = {"NO_COLOR": "1", **(env or {})}
         self.process = processes.start(self._begin)
 
     def _begin(self):
-        self.port, self.admin_port = processes.free_port(), processes.free_port()
-        text = SERVER.format(port=self.port, admin_port=self.admin_port, upstream=self._upstream_url) + self._policy
+        self.port, self.admin_port = self._port or processes.free_port(), processes.free_port()
+        settings = {"port": self.port, "admin_port": self.admin_port, "upstream": self._upstream_url, "server": self._server}
+        text = SERVER.format(**settings) + self._policy
         file = self._directory / "portcullis.toml"
         file.write_text(text)
         process = processes.Process("gate", [BINARY, "run", "--config", file], self._directory, self._env)

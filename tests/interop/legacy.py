@@ -1,11 +1,12 @@
-"""Services behind the gate: one that takes and gives large bodies, one of WebSockets, one of gRPC."""
+"""Services behind the gate: one that takes and gives large bodies, one of events, one of WebSockets, one of gRPC."""
 
 import hashlib
 import threading
 from concurrent import futures
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import grpc
+from recorder import Server
 from websockets import ConnectionClosed
 from websockets.sync.server import serve
 
@@ -68,8 +69,42 @@ class Storage:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Events:
+    """Server-sent events, each once the last one was heard; a client that comes back is told what it has not heard yet."""
+
+    WORDS = ("one", "two\nlines", "\u2713")
+
+    def __init__(self):
+        self.heard = threading.Semaphore(0)
+        events = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Cache-Control", "no-store")
+                self.send_header("Connection", "close")
+                self.end_headers()
+                for number in range(int(self.headers.get("Last-Event-ID", 0)), len(events.WORDS)):
+                    data = "".join(f"data: {line}\n" for line in events.WORDS[number].split("\n"))
+                    self.wfile.write(f"id: {number + 1}\nevent: word\n{data}\n".encode())
+                    assert events.heard.acquire(timeout=60)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -83,7 +118,7 @@ class Echo:
 
     def __init__(self):
         self.closed = []
-        self._server = serve(self._talk, "127.0.0.1", 0, max_size=4 << 20, compression=None)
+        self._server = serve(self._talk, "127.0.0.1", 0, max_size=4 << 20, compression=None, open_timeout=60, close_timeout=60, ping_timeout=None)
         self.url = f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

@@ -4,6 +4,6 @@ import sys
 
 import requests
 
-answer = requests.get(sys.argv[1] + "/orders/1", timeout=30)
-posted = requests.post(sys.argv[1] + "/orders", data=b"one line", timeout=30)
+answer = requests.get(sys.argv[1] + "/orders/1", timeout=60)
+posted = requests.post(sys.argv[1] + "/orders", data=b"one line", timeout=60)
 print(answer.status_code, posted.status_code)

@@ -71,7 +71,7 @@ class Demo:
             f"{self.pool}/oauth2/token",
             data={"grant_type": "client_credentials"},
             headers={"Authorization": f"Basic {basic}"},
-            timeout=20,
+            timeout=60,
         )
         answer.raise_for_status()
         return answer.json()["access_token"]

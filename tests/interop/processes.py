@@ -34,7 +34,7 @@ def free_port():
             return port
 
 
-def wait_until(met, what, seconds=30):
+def wait_until(met, what, seconds=60):
     """Asks `met` until it answers with something true, which is returned."""
     deadline = time.monotonic() + seconds
     while True:
@@ -77,7 +77,7 @@ class Process:
     def log(self):
         return self.log_file.read_text(errors="replace")
 
-    def await_ready(self, ready, seconds=30):
+    def await_ready(self, ready, seconds=60):
         """Waits until `ready` holds; a process that has ended will never be."""
 
         def ready_or_gone():
@@ -91,7 +91,7 @@ class Process:
             raise TimeoutError(f"{late}:\n{self.log()}") from None
         return self
 
-    def stop(self, seconds=10):
+    def stop(self, seconds=30):
         """Asks it to end, then makes it; returns its exit status."""
         if self.alive():
             self._signal(signal.SIGTERM)

@@ -25,9 +25,10 @@ def _folded(name):
 
 
 class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    # Of a thousand that connect at once, the usual five would be all that are not turned away.
+    """Takes a crowd at once: with the usual queue of five the kernel drops who comes sixth, and they try again seconds later."""
+
     request_queue_size = 1024
+    daemon_threads = True
 
 
 class Recorder:

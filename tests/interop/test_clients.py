@@ -1,4 +1,4 @@
-"""Clients that people use, and services that they call, with the gate between them: curl, WebSockets, gRPC, h2load.
+"""Clients that people use, and services that they call, with the gate between them: curl, events, WebSockets, gRPC, h2load.
 
 R15: bodies of 200 MB pass both ways, in every framing, over both protocols, and the gate holds none of them.
 """
@@ -6,23 +6,28 @@ R15: bodies of 200 MB pass both ways, in every framing, over both protocols, and
 import json
 import re
 import shutil
+import ssl
 import subprocess
 import threading
 from pathlib import Path
 
 import certificates
 import grpc
+import httpx
 import legacy
 import processes
 import pytest
 import websockets
+from httpx_sse import connect_sse
 from pytest import fixture, mark
-from websockets.sync.client import connect
+from websockets.sync import client
 
 POLICY = """\
 [upstreams.storage]
 url = "{storage}"
-response_timeout = "5m" # which begins with the upload
+
+[upstreams.events]
+url = "{events}"
 
 [upstreams.echo]
 url = "{echo}"
@@ -39,6 +44,7 @@ X-User = ["username", "client:{{client_id}}"]
 "POST /orders" = "orders/write"
 "/public/{{*rest}}" = {{ access = "public" }}
 "/store/{{*rest}}" = {{ any_scope = ["orders/write"], upstream = "storage", strip_prefix = "/store" }}
+"/events" = {{ any_scope = ["orders/read"], upstream = "events" }}
 "/ws" = {{ any_scope = ["orders/read"], upstream = "echo" }}
 "POST /test.Greeter/{{method}}" = {{ any_scope = ["orders/read"], upstream = "greeter" }}
 """
@@ -57,7 +63,7 @@ ROOM = 24 << 20
 
 @fixture(scope="module")
 def services():
-    made = {"storage": legacy.Storage(), "echo": legacy.Echo(), "greeter": legacy.Greeter()}
+    made = {"storage": legacy.Storage(), "events": legacy.Events(), "echo": legacy.Echo(), "greeter": legacy.Greeter()}
     yield made
     for service in made.values():
         service.stop()
@@ -112,13 +118,13 @@ class Curl:
 
     def command(self, target, *options, token=True):
         bearer = ["--header", f"Authorization: Bearer {self._token}"] if token else []
-        return ["curl", "--silent", "--show-error", "--max-time", "100", *bearer, *self._options, *options, self._origin + target]
+        return ["curl", "--silent", "--show-error", "--max-time", "300", *bearer, *self._options, *options, self._origin + target]
 
     def __call__(self, target, *options, token=True, input=None):
         """Status, version of HTTP and body."""
         written = ["--write-out", "\n%{http_code} %{http_version}"]
         command = self.command(target, *written, *options, token=token)
-        done = subprocess.run(command, input=input, capture_output=True, timeout=120)
+        done = subprocess.run(command, input=input, capture_output=True, timeout=330)
         assert done.returncode == 0, done.stderr
         body, _, told = done.stdout.rpartition(b"\n")
         status, version = told.decode().split()
@@ -221,7 +227,7 @@ def test_r15_a_large_upload_passes_whole_and_is_not_held(curl, framing, blob_fil
         # From a pipe nobody knows how much there will be; over HTTP/2 that needs no word.
         options = ["--upload-file", "-"]
     with Watched(curl.gate) as watched, blob_file.open("rb") as file:
-        done = subprocess.run(curl.command("/store/x", *options), stdin=file, capture_output=True, timeout=150)
+        done = subprocess.run(curl.command("/store/x", *options), stdin=file, capture_output=True, timeout=330)
     assert done.returncode == 0, done.stderr
     expected = str(MEGABYTES << 20) if framing == "length" else "chunked"
     assert done.stdout.decode() == f"{blob_digest} {expected}"
@@ -242,17 +248,49 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"}
 
 
+@mark.parametrize("way", WAYS)
+def test_events_are_heard_one_by_one(request, token, services, way):
+    """The service says the next only when the last was heard: whoever kept one back would keep it for ever."""
+    gate = request.getfixturevalue("secure" if way.startswith("tls") else "gate")
+    verify, url = True, f"{gate.url}/events"
+    if way.startswith("tls"):
+        verify, url = ssl.create_default_context(cafile=gate.authority), f"https://localhost:{gate.port}/events"
+    is_http2 = way.endswith("http2")
+    with httpx.Client(http1=not is_http2, http2=is_http2, verify=verify, timeout=60, trust_env=False) as client:
+
+        def hear(headers):
+            heard = []
+            with connect_sse(client, "GET", url, headers={**bearer(token), **headers}) as source:
+                source.response.raise_for_status()
+                assert source.response.http_version == ("HTTP/2" if is_http2 else "HTTP/1.1")
+                for event in source.iter_sse():
+                    assert event.event == "word"
+                    heard.append((event.id, event.data))
+                    services["events"].heard.release()
+            return heard
+
+        told = [(str(number), word) for number, word in enumerate(services["events"].WORDS, 1)]
+        assert hear({}) == told
+        # Who comes back is told the rest.
+        assert hear({"Last-Event-ID": "1"}) == told[1:]
+
+
+def connect(url, **more):
+    """A WebSocket whose client has patience."""
+    return client.connect(url, open_timeout=60, close_timeout=60, ping_timeout=None, **more)
+
+
 def test_websockets_talk_through_it(gate, token, user, services):
     with connect(f"ws://127.0.0.1:{gate.port}/ws", additional_headers=bearer(token), max_size=4 << 20) as socket:
         socket.send("who")
-        assert socket.recv() == user
+        assert socket.recv(timeout=60) == user
         for message in (b"\x00\xff" * (512 << 10), "\u2713" * (350 << 10), "", b""):
             socket.send(message)
-            assert socket.recv(timeout=30) == message
+            assert socket.recv(timeout=60) == message
         # In pieces: a message of many frames.
         socket.send(["one ", "two ", "three"])
-        assert socket.recv(timeout=30) == "one two three"
-        assert socket.ping(b"still there?").wait(20)
+        assert socket.recv(timeout=60) == "one two three"
+        assert socket.ping(b"still there?").wait(60)
     assert processes.wait_until(lambda: services["echo"].closed, "the service to hear the close")[-1] == (1000, "")
 
 
@@ -263,7 +301,7 @@ def test_codes_of_a_close_pass_both_ways(gate, token, services, code, reason):
     with connect(url, additional_headers=bearer(token)) as socket:
         socket.send(f"close {code} {reason}")
         with pytest.raises(websockets.ConnectionClosed) as closed:
-            socket.recv(timeout=30)
+            socket.recv(timeout=60)
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (code, reason)
     with connect(url, additional_headers=bearer(token)) as socket:
         socket.close(code, reason)
@@ -274,12 +312,10 @@ def test_codes_of_a_close_pass_both_ways(gate, token, services, code, reason):
 
 
 def test_websockets_over_tls_and_without_a_token(gate, secure, token):
-    import ssl
-
     trust = ssl.create_default_context(cafile=secure.authority)
     with connect(f"wss://localhost:{secure.port}/ws", additional_headers=bearer(token), ssl=trust) as socket:
         socket.send("hello")
-        assert socket.recv(timeout=30) == "hello"
+        assert socket.recv(timeout=60) == "hello"
     with pytest.raises(websockets.InvalidStatus) as refused:
         connect(f"ws://127.0.0.1:{gate.port}/ws")
     assert refused.value.response.status_code == 401
@@ -326,7 +362,7 @@ def test_grpc_talks_turn_by_turn(channel, token):
         for word in (b"one", b"two", b"three"):
             said.append(word)
             yield word
-            assert heard.acquire(timeout=30)
+            assert heard.acquire(timeout=60)
 
     answers = Stub(channel, token)("stream_stream", "Chat", words())
     for number, answer in enumerate(answers, 1):
@@ -355,7 +391,7 @@ def test_grpc_cancellation_reaches_the_service(channel, token, services):
     answers = Stub(channel, token)("unary_stream", "ServerStream", b"100000000")
     next(answers)
     answers.cancel()
-    assert services["greeter"].cancelled.wait(30)
+    assert services["greeter"].cancelled.wait(60)
 
 
 @mark.skipif(not shutil.which("h2load"), reason="no h2load (Debian: nghttp2-client)")
@@ -364,7 +400,7 @@ def test_h2load_loses_no_request(gate, token, protocol):
     command = ["h2load", *protocol, "--requests", "5000", "--clients", "20", "--max-concurrent-streams", "20"]
     command += ["--header", f"authorization: Bearer {token}", f"http://127.0.0.1:{gate.port}/orders/1"]
     before = len(gate.upstream.requests)
-    told = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    told = subprocess.run(command, capture_output=True, text=True, timeout=330).stdout
     assert "5000 succeeded, 0 failed, 0 errored, 0 timeout" in told, told
     assert "status codes: 5000 2xx" in told, told
     assert len(gate.upstream.requests) == before + 5000

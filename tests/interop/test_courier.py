@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import cognito
 import processes
 from gate import send
 from pytest import fixture, mark
+from recorder import Server
 
 ROUTES = """\
 [identity.headers]
@@ -243,8 +244,7 @@ class ShortLived:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/oauth2/token"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

@@ -88,7 +88,7 @@ def exchange(port, host, target, token=None):
     """One request, its target byte for byte; all of the answer."""
     bearer = f"Authorization: Bearer {token}\r\n" if token else ""
     request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{bearer}Connection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(request.encode())
         answer = b""
         while piece := connection.recv(65536):

@@ -10,10 +10,11 @@ import os
 import secrets
 from pathlib import Path
 
+import certificates
 import processes
 from chromium import Browser
 from front import Front
-from gate import send
+from gate import Gate, send
 from pytest import fixture, mark
 from test_radicale import Radicale
 
@@ -344,3 +345,43 @@ def test_two_replicas_serve_one_browser_while_the_key_turns_over(door, open_gate
     works()
     assert {port for port, _ in door.front.served[-4:]} == {first.port, second.port}
 
+
+def test_over_tls_the_session_is_this_hosts_alone(pool, tmp_path):
+    """As it is run for people: over HTTPS, the cookie with the prefix that no plain page and no sibling can set."""
+    certificates.write(tmp_path)
+    port = processes.free_port()
+    app = f"https://localhost:{port}"
+    issuer = Cognito(pool, app)
+    issuer.domain = issuer.domain.replace("localhost", "127.0.0.1")
+    for name, text in (("client", issuer.secret), ("first", new_key()), ("second", new_key())):
+        (tmp_path / name).write_text(text)
+    policy = POLICY.format(pool=issuer.table(), domain=issuer.domain, client=issuer.client, keys=tmp_path, app=app)
+    server = f'tls = {{ cert_file = "{tmp_path}/cert.pem", key_file = "{tmp_path}/key.pem" }}\nexternal_url = "{app}"\n'
+    gate = Gate(tmp_path, policy, server=server, port=port)
+    browser = Browser(trusts=certificates.fingerprint(tmp_path))
+    try:
+        tab = browser.tab()
+        tab.goto(f"{app}/home")
+        issuer.sign_in(tab, "alice")
+        tab.comes_to(f"{app}/home")
+        sent = {name.lower(): value for name, value in json.loads(tab.text("pre"))["headers"]}
+        assert (sent["x-remote-user"], sent["x-forwarded-proto"], sent.get("cookie")) == ("alice", "https", None)
+        assert tab.read("performance.getEntriesByType('navigation')[0].nextHopProtocol") == "h2"
+
+        assert set(browser.cookies()) == {"__Host-portcullis"}
+        session = browser.cookies()["__Host-portcullis"]
+        flags = [session[flag] for flag in ("secure", "httpOnly", "sameSite", "path", "domain")]
+        assert flags == [True, True, "Lax", "/", "localhost"]
+        # A page of the same host without TLS can neither set it nor lay another beside it (L06).
+        plain = browser.tab("plain")
+        plain.goto(f"{issuer.domain.replace('127.0.0.1', 'localhost')}/_ministack/health")
+        plain.read("document.cookie = '__Host-portcullis=tossed; path=/'; document.cookie = 'portcullis=tossed; path=/'")
+        assert browser.cookies()["__Host-portcullis"] == session
+        assert tab.goto(f"{app}/home") == 200 and tab.url() == f"{app}/home"
+
+        tab.read("location.assign('/_portcullis/logout')")
+        tab.comes_to(issuer.domain)
+        assert "__Host-portcullis" not in browser.cookies()
+    finally:
+        browser.close()
+        gate.stop()

@@ -125,7 +125,7 @@ def test_a_route_may_be_narrower_than_its_pool(gate_of_both_uses, alice):
 
 
 def test_access_and_id_tokens_are_verified_by_keys_of_their_own(gate_of_both_uses, pool, alice):
-    published = {key["kid"] for key in requests.get(pool.jwks_url, timeout=20).json()["keys"]}
+    published = {key["kid"] for key in requests.get(pool.jwks_url, timeout=60).json()["keys"]}
     kids = {tokens.header(alice[use])["kid"] for use in ("AccessToken", "IdToken")}
     assert len(kids) == 2 and kids == published
     for use in ("AccessToken", "IdToken"):

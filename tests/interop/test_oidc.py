@@ -35,7 +35,7 @@ class Issuer:
     def __init__(self, directory):
         self._directory = directory
         self.process = processes.start(self._begin)
-        self.endpoints = requests.get(f"{self.url}/.well-known/openid-configuration", timeout=20).json()
+        self.endpoints = requests.get(f"{self.url}/.well-known/openid-configuration", timeout=60).json()
 
     def _begin(self):
         port = processes.free_port()
@@ -49,7 +49,7 @@ class Issuer:
     def machine_token(self, client="reader", scope="orders/read", resource="urn:orders"):
         form = {"grant_type": "client_credentials", "scope": scope, "resource": resource}
         secret = (client, f"{client}-secret")
-        answer = requests.post(self.endpoints["token_endpoint"], data=form, auth=secret, timeout=20)
+        answer = requests.post(self.endpoints["token_endpoint"], data=form, auth=secret, timeout=60)
         answer.raise_for_status()
         return answer.json()["access_token"]
 
@@ -60,7 +60,7 @@ class Issuer:
         pages = [{"login": username, "password": "any", "prompt": "login"}, {"prompt": "consent"}]
         code = walk_to(CALLBACK, start, pages)["code"]
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
-        answer = requests.post(self.endpoints["token_endpoint"], data=form, auth=("web", "web-secret"), timeout=20)
+        answer = requests.post(self.endpoints["token_endpoint"], data=form, auth=("web", "web-secret"), timeout=60)
         answer.raise_for_status()
         return answer.json()
 
@@ -71,7 +71,7 @@ class Issuer:
         self._post("/keys/withdraw")
 
     def _post(self, path):
-        urllib.request.urlopen(urllib.request.Request(self._base + path, method="POST"), timeout=20).read()
+        urllib.request.urlopen(urllib.request.Request(self._base + path, method="POST"), timeout=60).read()
 
     def table(self, audiences=None, clients=("reader", "untyped", "web")):
         lines = ["[pools.acme]", f'issuer = "{self.url}"', f"client_ids = {json.dumps(clients)}"]

@@ -10,6 +10,7 @@ import time
 
 import processes
 import requests
+from chromium import Browser
 from gate import send
 from page import Demo, browse, picture
 from pytest import fixture, mark
@@ -62,7 +63,7 @@ def demo(tmp_path_factory):
 
 @fixture(scope="module")
 def gate(demo, open_gate):
-    found = requests.get(f"{demo.pool}/eu-west-1_DemoPool1/.well-known/jwks.json", timeout=20)
+    found = requests.get(f"{demo.pool}/eu-west-1_DemoPool1/.well-known/jwks.json", timeout=60)
     assert found.status_code == 200, found.text
     gate = open_gate(POLICY.format(pool=demo.pool))
     provoke(demo, gate)
@@ -131,6 +132,117 @@ def test_what_is_refused_is_seen_with_what_to_do(gate, scheme):
     # Nothing but the page and its status was asked for, and the browser had nothing to complain of.
     assert {url.split("/")[-1] for url in said["requested"] if not url.startswith("data:")} == {"", "status"}
     assert said["errors"] == []
+
+
+TROUBLED = """\
+[upstreams.dead]
+url = "http://127.0.0.1:{nowhere}"
+
+[pools.main]
+user_pool_id = "eu-west-1_DemoPool1"
+jwks_url = "{pool}/eu-west-1_DemoPool1/.well-known/jwks.json"
+client_ids = ["demo-reader"]
+
+[routes]
+"GET /orders/{{id}}" = "orders/read"
+"GET /ledger" = {{ access = "public", upstream = "dead" }}
+
+[credentials.reader]
+grant = "client_credentials"
+token_url = "{pool}/oauth2/token"
+client_id = "demo-reader"
+client_secret = {{ env = "READER" }}
+
+[credentials.stale]
+grant = "client_credentials"
+token_url = "{pool}/oauth2/token"
+client_id = "demo-writer"
+client_secret = {{ env = "STALE" }}
+
+[outbound.inventory]
+listen = "127.0.0.1:{inventory}"
+upstream = "{service}"
+credential = "reader"
+allow = ["GET /orders/{{*rest}}"]
+
+[outbound.billing]
+listen = "127.0.0.1:{billing}"
+upstream = "{service}"
+credential = "stale"
+"""
+
+
+@fixture(scope="module")
+def troubled(demo, open_gate):
+    """A credential that works and one that does not, a service that is dead, a configuration that was refused."""
+    ports = {name: processes.free_port() for name in ["inventory", "billing", "nowhere"]}
+    policy = TROUBLED.format(pool=demo.pool, service=demo.service, **ports)
+    secrets = {"READER": "reader-secret-for-demo-only", "STALE": "rotated-away-hunter2"}
+    gate = open_gate(policy, env=secrets)
+    for _ in range(4):
+        assert send(ports["inventory"], "GET", "/orders/1").status == 200
+        assert send(ports["inventory"], "GET", "/ledger").status == 403
+        assert send(ports["billing"], "GET", "/orders/1").status == 503
+        assert gate.ask("GET", "/ledger").status == 502
+    file = gate._directory / "portcullis.toml"
+    good = file.read_text()
+    file.write_text(good.replace('"GET /ledger"', '"GET ledger"'))
+
+    def refused():
+        metrics = send(gate.admin_port, "GET", "/metrics").body.decode()
+        return 'portcullis_config_reloads_total{result="refused"} 1' in metrics
+
+    processes.wait_until(refused, "the configuration is refused", 30)
+    return gate
+
+
+@mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_in_trouble_is_told_at_the_top(troubled, scheme):
+    said = browse(
+        f"http://127.0.0.1:{troubled.admin_port}/",
+        {"until": f"{SHOWN} === 'Ready'"},
+        {"until": "document.getElementById('attention').children.length >= 3"},
+        {"read": "document.getElementById('attention').innerText", "as": "attention"},
+        {"read": ROWS.format("credentials"), "as": "credentials"},
+        {"read": ROWS.format("outbound"), "as": "outbound"},
+        {"read": "document.getElementById('configuration').innerText", "as": "configuration"},
+        {"picture": picture(f"status-troubled-{scheme}")},
+        scheme=scheme,
+    )
+    read = said["read"]
+    assert "Credential stale" in read["attention"] and "invalid_client" in read["attention"]
+    assert "Upstream dead" in read["attention"] and "502 upstream_unreachable" in read["attention"]
+    assert "A new configuration was refused" in read["attention"]
+    assert "this is no route pattern" in read["configuration"] and "^^^" in read["configuration"]
+    [reader] = [row for row in read["credentials"] if row.startswith("reader")]
+    [stale] = [row for row in read["credentials"] if row.startswith("stale")]
+    assert "no token" not in reader and "no token" in stale
+    [inventory, refused] = [row for row in read["outbound"] if row.startswith("inventory")]
+    [billing] = [row for row in read["outbound"] if row.startswith("billing")]
+    assert "200 4" in inventory and "403 4" in refused
+    assert "503 4" in billing
+    assert not any("hunter2" in str(one) or "eyJ" in str(one) for one in read.values())
+    assert said["errors"] == []
+
+
+def test_there_is_something_to_see_from_the_first_seconds(demo, open_gate):
+    gate = open_gate(POLICY.format(pool=demo.pool))
+    for number in range(20):
+        gate.ask("GET", f"/orders/{number}", demo.machine_token("reader") if number % 2 else None)
+    # How wide the curve is, in hundredths of the chart.
+    width = "(() => { const xs = document.querySelector('#chart-requests .curve').getAttribute('points').split(' ').map((one) => Number(one.split(',')[0])); return Math.max(...xs) - Math.min(...xs); })()"
+    said = browse(
+        f"http://127.0.0.1:{gate.admin_port}/",
+        {"until": f"{SHOWN} === 'Ready'"},
+        {"until": f"document.querySelector('#chart-requests .curve') !== null && {width} > 20"},
+        {"read": "document.querySelector('.since').textContent", "as": "since"},
+        {"read": "document.getElementById('summary').textContent", "as": "summary"},
+        {"read": "document.getElementById('now-requests').textContent", "as": "now"},
+        {"picture": picture("status-first-seconds")},
+    )
+    assert said["read"]["since"] == "1 min ago"
+    assert "since the start" in said["read"]["summary"]
+    assert float(said["read"]["now"]) > 0
 
 
 def test_a_refusal_appears_while_one_looks(gate):
@@ -208,6 +320,39 @@ def test_the_demo_shows_who_passes(demo, scheme):
     assert all("Failed to load resource" in error for error in said["errors"]), said["errors"]
 
 
+def test_a_person_signs_in_to_the_demo_with_a_click_and_out_again(demo):
+    browser = Browser()
+    try:
+        tab = browser.tab()
+        tab.goto(f"{demo.url}/")
+        tab.click("#sign-in")
+        tab.until("document.querySelector('#as-alice') !== null")
+        assert not tab.url().startswith(demo.url)
+        tab.picture("demo-sign-in")
+        tab.click("#as-alice")
+        tab.comes_to(f"{demo.url}/account")
+        tab.until("document.getElementById('caller').textContent === 'alice'")
+        told = dict(line.split("\t") for line in tab.text("#headers").splitlines())
+        assert (told["x-user"], told["x-groups"]) == ("alice", "staff")
+        assert "cookie" not in told and "authorization" not in told
+        tab.picture("demo-account")
+        tab.click("#report")
+        tab.comes_to(f"{demo.url}/reports")
+
+        tab.goto(f"{demo.url}/account")
+        tab.click("#sign-out")
+        tab.until("document.querySelector('#sign-in') !== null")
+        assert "portcullis" not in browser.cookies()
+        # Out of the pool as well: the next one is asked who they are, and is somebody else.
+        tab.click("#sign-in")
+        tab.until("document.querySelector('#as-bob') !== null")
+        tab.click("#as-bob")
+        tab.until("document.getElementById('caller')?.textContent === 'bob'")
+        assert tab.goto(f"{demo.url}/reports") == 403
+    finally:
+        browser.close()
+
+
 @mark.skipif(not shutil.which("promtool"), reason="SKIPPED: promtool is missing (Debian: prometheus)")
 def test_promtool_has_nothing_to_say_of_the_metrics(gate):
     metrics = send(gate.admin_port, "GET", "/metrics").body
@@ -238,7 +383,7 @@ def test_prometheus_scrapes_without_a_warning(gate, tmp_path):
 
     def ask(query):
         try:
-            answer = requests.get(f"{url}/api/v1/query", params={"query": query}, timeout=20).json()
+            answer = requests.get(f"{url}/api/v1/query", params={"query": query}, timeout=60).json()
         except (requests.ConnectionError, ValueError):
             return None
         return answer.get("data", {}).get("result")
@@ -247,7 +392,7 @@ def test_prometheus_scrapes_without_a_warning(gate, tmp_path):
         refused = processes.wait_until(lambda: ask("sum by (reason) (portcullis_refusals_total)"), "a scrape", 60)
         assert {sample["metric"]["reason"] for sample in refused} >= {"no_route", "missing_token"}
         assert ask("up")[0]["value"][1] == "1"
-        [target] = requests.get(f"{url}/api/v1/targets", timeout=20).json()["data"]["activeTargets"]
+        [target] = requests.get(f"{url}/api/v1/targets", timeout=60).json()["data"]["activeTargets"]
         assert (target["health"], target["lastError"]) == ("up", "")
         told = [line for line in process.log().splitlines() if "level=warn" in line or "level=error" in line]
         assert [line for line in told if "scrape" in line.lower()] == []

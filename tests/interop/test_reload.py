@@ -29,7 +29,7 @@ def reloaded(tmp_path):
 
 def knock(reloaded, done, answers):
     """Asks for the door again and again over one connection: open, or closed, and nothing else."""
-    connection = http.client.HTTPConnection("127.0.0.1", reloaded.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", reloaded.port, timeout=60)
     while not done.is_set():
         connection.request("GET", "/door")
         answer = connection.getresponse()

@@ -6,7 +6,7 @@ request as it came; botocore's own signers make it once more here.
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import boto3
 import processes
@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 from cognito import PASSWORD, REGION
 from gate import send
 from pytest import fixture, mark
-from recorder import Recorder
+from recorder import Recorder, Server
 
 ACCOUNT = "000000000000"
 POLICY = json.dumps(
@@ -64,7 +64,7 @@ def client(ministack, service):
         endpoint_url=ministack.url,
         aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=Config(retries={"max_attempts": 1}, read_timeout=20, s3={"addressing_style": "path"}),
+        config=Config(retries={"max_attempts": 1}, read_timeout=60, s3={"addressing_style": "path"}),
     )
 
 
@@ -90,7 +90,7 @@ def identity_pool(ministack, pool):
 @fixture(scope="module")
 def relays(open_gate, ministack, pool, identity_pool, tmp_path_factory):
     """The ports of three relays: `s3` to ministack, `echo_s3` and `echo_api` to a recorder, with keys that are known."""
-    echo, known = Recorder(), ThreadingHTTPServer(("127.0.0.1", 0), KnownKeys)
+    echo, known = Recorder(), Server(("127.0.0.1", 0), KnownKeys)
     threading.Thread(target=known.serve_forever, daemon=True).start()
     ports = {name: processes.free_port() for name in ("s3", "echo_s3", "echo_api")}
 

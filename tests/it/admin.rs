@@ -1,11 +1,17 @@
 //! The operator's side: health, metrics, and a line of log for every request. No secret and no token in any of it.
 
+use std::net::{SocketAddr, TcpListener};
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
-use crate::support::{Connection, Response, Rig, Setup, access, delete, get, mint, post, request};
+use crate::support::{
+    Answer, Connection, Gate, PATIENCE, Recorder, Request, Response, Rig, Setup, access, delete,
+    get, mint, post, request,
+};
 
-/// Every family of the contract that this version has, with its type.
-const FAMILIES: [(&str, &str); 13] = [
+/// Every family of the contract, with its type.
+const FAMILIES: [(&str, &str); 17] = [
     ("requests_total", "counter"),
     ("request_duration_seconds", "histogram"),
     ("upstream_duration_seconds", "histogram"),
@@ -18,6 +24,10 @@ const FAMILIES: [(&str, &str); 13] = [
     ("jwks_refreshes_total", "counter"),
     ("jwks_last_success_timestamp_seconds", "gauge"),
     ("jwks_keys", "gauge"),
+    ("credential_fetches_total", "counter"),
+    ("credential_expiry_timestamp_seconds", "gauge"),
+    ("config_reloads_total", "counter"),
+    ("config_last_reload_timestamp_seconds", "gauge"),
     ("build_info", "gauge"),
 ];
 
@@ -36,6 +46,55 @@ fn health_says_alive_and_ready() {
     assert_eq!(request("HEAD", "/readyz").send(rig.gate.admin).status, 200);
     assert_eq!(admin(&rig, "/nothing").status, 404);
     assert_eq!(rig.upstream.connections(), 0);
+}
+
+/// An address that nobody listens on.
+fn nowhere() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Asks until this is the answer's status.
+fn until(gate: &Gate, request: &Request, status: u16) {
+    let deadline = Instant::now() + PATIENCE;
+    while request.send(gate.address).status != status {
+        assert!(Instant::now() < deadline, "{}", gate.program.log());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn q10_started_first_it_is_ready_with_its_keys_and_outlives_its_service() {
+    let (issuer, service) = (nowhere(), nowhere());
+    let (keys_url, service_url) = (format!("http://{issuer}"), format!("http://{service}"));
+    let keys_b = Recorder::answering(|_| Answer::json(&mint::jwks(&[mint::b1()])));
+    let setup = Setup::standard().pool("jwks_cooldown = \"1ms\"");
+    let gate = Gate::start(&setup.text(&service_url, &keys_url, &keys_b.url()));
+    let order = get("/orders/1").bearer(&access().sign());
+    let public = get("/public");
+    let ready = || get("/readyz").send(gate.admin).status;
+
+    // Nothing is there yet: it runs, says that it is not ready, and refuses by reason.
+    assert_eq!(ready(), 503);
+    assert_eq!(order.send(gate.address).reason(), "keys_unavailable");
+    assert_eq!(public.send(gate.address).reason(), "upstream_unreachable");
+    // The issuer comes. Whether the service behind is well is not for us to say.
+    let _keys = Recorder::on(TcpListener::bind(issuer).unwrap(), |_| {
+        Answer::json(&mint::jwks(&[mint::a1()]))
+    });
+    gate.wait_until_ready();
+    assert_eq!(order.send(gate.address).reason(), "upstream_unreachable");
+    // The service comes, goes, and comes back.
+    for _ in 0..2 {
+        let upstream = Recorder::on(TcpListener::bind(service).unwrap(), |_| {
+            Answer::ok().closing()
+        });
+        until(&gate, &order, 200);
+        drop(upstream);
+        until(&gate, &public, 502);
+        assert_eq!(ready(), 200);
+    }
+    assert_eq!(get("/livez").send(gate.admin).status, 200);
 }
 
 #[test]
@@ -210,15 +269,14 @@ fn q15_nothing_is_changed_by_an_admin_request() {
 
 #[test]
 fn probes_have_no_causes_and_no_more_than_probes_need() {
-    // A port that was free a moment ago.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
     let keys =
         crate::support::Recorder::answering(|_| crate::support::Answer::status(500, &[], ""));
     let rig = Setup::standard()
-        .server(&format!("probes = \"{address}\""))
+        .server("probes = \"127.0.0.1:0\"")
         .start_unready(keys);
+    let told = get("/status").send(rig.gate.admin).json();
+    let address = told["listeners"][2]["address"].as_str();
+    let address = address.and_then(|text| text.parse().ok()).unwrap();
     rig.gate
         .program
         .wait_for_log(|line| line["pool"] == "a" && line["level"] == "WARN");

@@ -1,7 +1,8 @@
 //! Answers: what a client, a browser or another site's page is told, and what passes as it is.
 
 use crate::support::{
-    Answer, Connection, Request, Response, Rig, Setup, access, delete, get, mint, post, request,
+    Answer, Connection, Nobody, Request, Response, Rig, Setup, access, delete, get, mint, post,
+    request,
 };
 
 /// Head and body as the client saw them, but for what differs from one run to the next.
@@ -244,9 +245,8 @@ fn the_upstreams_own_answers_pass_as_they_are() {
 
 #[test]
 fn an_upstream_that_is_not_there_is_502() {
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", gone.local_addr().unwrap());
-    drop(gone);
+    let gone = Nobody::new();
+    let url = format!("http://{}", gone.address());
     let rig = Setup::standard()
         .routes("\"GET /gone\" = { access = \"public\", upstream = \"gone\" }")
         .also(&format!("[upstreams.gone]\nurl = \"{url}\""))
@@ -314,7 +314,7 @@ fn a_body_over_the_limit_is_413_before_anything_is_forwarded() {
 #[test]
 fn a_head_that_does_not_come_is_408() {
     let rig = Setup::standard()
-        .also("[server.limits]\nheader_timeout = \"100ms\"")
+        .also("[server.limits]\nheader_timeout = \"1s\"")
         .start();
     let mut connection = Connection::open(rig.gate.address);
     connection.write("GET /public HTTP/1.1\r\nHost: a\r\nX-Slow:");

@@ -1,10 +1,14 @@
 //! The command line: exit statuses, what `check` tells, where the configuration comes from, the demo, going away.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::gate::{Scratch, portcullis, said};
+use insta::assert_snapshot;
+use socket2::{Domain, Socket, Type};
+
+use crate::support::gate::{Gate, Scratch, portcullis, said};
 use crate::support::{Answer, Program, Recorder, Rig, Setup, access, get};
 
 /// What a run printed, and its exit status.
@@ -133,13 +137,33 @@ fn q01_a_file_that_is_no_configuration_is_refused() {
             );
         }
     }
-    for path in [scratch.path(), Path::new("/nowhere/portcullis.toml")] {
-        for command in ["check", "run"] {
-            let run = run(portcullis().arg(command).arg("--config").arg(path));
-            assert_eq!(run.status, Some(2), "{command} {}", path.display());
-            assert!(run.log.contains("can't read"), "{}", run.log);
-        }
+    let large = scratch.write("large", vec![b'#'; (4 << 20) + 1]);
+    let latin = scratch.path().join("latin");
+    let mut told = String::new();
+    for path in [
+        scratch.path(),
+        Path::new("/nowhere/portcullis.toml"),
+        &large,
+        &latin,
+    ] {
+        let [checked, ran] = ["check", "run"]
+            .map(|command| run(portcullis().arg(command).arg("--config").arg(path)));
+        assert_eq!(
+            (checked.status, ran.status),
+            (Some(2), Some(2)),
+            "{}",
+            path.display()
+        );
+        assert_eq!(checked.log, ran.log);
+        told.push_str(&checked.log);
     }
+    let told = told.replace(&scratch.path().display().to_string(), "(scratch)");
+    assert_snapshot!(told, @r"
+    portcullis: can't read (scratch): Is a directory (os error 21)
+    portcullis: can't read /nowhere/portcullis.toml: No such file or directory (os error 2)
+    portcullis: can't read (scratch)/large: it is larger than 4 MiB
+    portcullis: can't read (scratch)/latin: it is not UTF-8
+    ");
 }
 
 #[test]
@@ -322,23 +346,9 @@ fn every_configuration_in_the_readme_is_good() {
     }
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
 #[test]
 fn the_demos_commands_do_what_they_say() {
-    let demo = Program::start(
-        portcullis()
-            .arg("demo")
-            .arg("--port")
-            .arg(free_port().to_string()),
-    );
+    let demo = Program::start(portcullis().arg("demo").arg("--port").arg("0"));
     let script = demo.wait_for_out("# The configuration this runs with:");
     let run = run(Command::new("sh")
         .arg("-c")
@@ -386,12 +396,7 @@ fn the_demos_commands_do_what_they_say() {
 
 #[test]
 fn the_demo_prints_its_configuration_and_it_is_good() {
-    let demo = Program::start(
-        portcullis()
-            .arg("demo")
-            .arg("--port")
-            .arg(free_port().to_string()),
-    );
+    let demo = Program::start(portcullis().arg("demo").arg("--port").arg("0"));
     demo.wait_for_out("[pools.demo]");
     demo.wait_for_out("\"GET /reports\" =");
 }
@@ -442,22 +447,55 @@ fn q09_requests_in_flight_finish_before_it_goes() {
 }
 
 #[test]
-fn q09_while_it_delays_it_still_accepts_and_says_close() {
-    let mut rig = Setup::standard().server("drain_delay = \"1s\"").start();
-    signal(&rig.gate.program, "TERM");
-    rig.gate.program.wait_for_log(|line| said(line, "draining"));
-    let (answer, _) = rig.exchange(&get("/public"));
+fn q10_a_service_may_start_after_it_and_end_before_it() {
+    // Bound and not listening: nobody is there, and nobody else can be.
+    let service = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    service
+        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    let address = service.local_addr().unwrap().as_socket().unwrap();
+    let keys = Recorder::answering(|_| Answer::ok());
+    let text = Setup::standard().text(&format!("http://{address}"), &keys.url(), &keys.url());
+    let mut gate = Gate::start(&text);
+    let asked = || get("/public").send(gate.address);
+    assert_eq!(get("/livez").send(gate.admin).status, 200);
+    assert_eq!(asked().reason(), "upstream_unreachable");
+
+    service.listen(1).unwrap();
+    let served = std::thread::scope(|scope| {
+        let asking = scope.spawn(asked);
+        let mut stream = TcpStream::from(service.accept().unwrap().0);
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+        let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(answer).unwrap();
+        asking.join().unwrap()
+    });
+    assert_eq!(served.status, 200);
+    service.shutdown(Shutdown::Both).unwrap();
+    assert_eq!(asked().reason(), "upstream_unreachable");
+    signal(&gate.program, "TERM");
     assert_eq!(
-        (answer.status, answer.header("connection").as_str()),
-        (200, "close")
+        gate.program.wait().code(),
+        Some(0),
+        "{}",
+        gate.program.log()
     );
-    assert_eq!(get("/readyz").send(rig.gate.admin).status, 503);
+}
+
+#[test]
+fn q09_when_its_delay_is_over_it_goes() {
+    let mut rig = Setup::standard().server("drain_delay = \"200ms\"").start();
+    signal(&rig.gate.program, "TERM");
     assert_eq!(rig.gate.program.wait().code(), Some(0));
+    let log = rig.gate.program.log();
+    assert!(
+        log.contains("stopped") && !log.contains("in flight when"),
+        "{log}"
+    );
 }
 
 #[test]
 fn it_serves_on_a_unix_socket_too() {
-    use std::io::{Read as _, Write as _};
     let scratch = Scratch::new();
     let socket = scratch.path().join("gate.sock");
     let upstream = Recorder::answering(|_| Answer::ok());

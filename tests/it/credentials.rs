@@ -36,7 +36,10 @@ impl Pool {
                 r#"
 [pools.demo]
 user_pool_id = "eu-west-1_DemoPool1"
+jwks_url = "{base}/eu-west-1_DemoPool1/.well-known/jwks.json"
 client_ids = ["demo-reader"]
+[routes]
+"/me" = {{}}
 [credentials.reader]
 grant = "client_credentials"
 token_url = "{base}/oauth2/token"
@@ -138,6 +141,18 @@ fn on_a_terminal_whoever_waits_sees_that_something_is_under_way() {
         .unwrap_or_else(|| panic!("{seen:?}"));
     assert_eq!(told, "fetching a token with credential reader");
     assert_eq!(token.trim().split('.').count(), 3, "{token}");
+
+    let token = token.trim();
+    let arguments = format!(
+        "explain GET /me --token {token} --config {}",
+        config.display()
+    );
+    let seen = on_a_terminal(&arguments, &[("WHO", "alice")]);
+    let (told, explained) = seen
+        .split_once("…\r\u{1b}[K")
+        .unwrap_or_else(|| panic!("{seen:?}"));
+    assert_eq!(told, "fetching the keys of pool demo");
+    assert!(explained.contains("forwarded to upstream"), "{explained}");
 }
 
 #[test]

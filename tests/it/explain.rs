@@ -1,13 +1,12 @@
 //! `explain`, `check` with tests, `ready`: what they print, and their exit statuses.
 
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use crate::support::gate::{Scratch, portcullis};
-use crate::support::{Answer, Recorder, Rig, Setup, access, b1, get, mint};
+use crate::support::{Answer, Nobody, Recorder, Rig, Setup, access, b1, get, mint};
 
 /// What a run printed, and its exit status.
 struct Run {
@@ -295,13 +294,20 @@ fn ready_asks_the_sidecar_that_runs() {
         not_yet.log
     );
 
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let nobody = ready(&free.to_string());
+    let refusing = Nobody::new();
+    let nobody = ready(&refusing.address().to_string());
     assert_eq!(nobody.status, Some(1));
     assert!(nobody.log.contains("does not answer"), "{}", nobody.log);
+
+    // A sidecar that refused a broken configuration, and goes on with the one before, is ready; without one it is the fault that is told.
+    let broken = |admin: &str| {
+        let server = format!("[server]\nadmin = \"{admin}\"\nlisten_adress = 1\n[pools");
+        told(&server, &["ready"], "")
+    };
+    assert_eq!(broken(&rig.gate.admin.to_string()).status, Some(0));
+    let fault = broken(&refusing.address().to_string());
+    assert_eq!(fault.status, Some(2));
+    assert!(fault.log.contains("listen_adress"), "{}", fault.log);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proptest::sample::{Index, select};
 #[path = "../fuzz/properties/lib.rs"]
 mod properties;
 
-use properties::{authorization, configuration, head, jwks, path, token};
+use properties::{authorization, configuration, head, jwks, path, session, token};
 
 /// What a mutation may put in: bytes that mean something somewhere.
 const PIECES: [&[u8]; 32] = [
@@ -126,6 +126,11 @@ fn any_token_is_found_in_one_place_and_taken_from_there() {
 #[test]
 fn any_token_that_is_good_was_signed_as_it_stands() {
     hold(token::check, token::seeds(), 500);
+}
+
+#[test]
+fn any_cookie_opens_as_what_was_sealed_or_not_at_all() {
+    hold(session::check, session::seeds(), 1000);
 }
 
 #[test]

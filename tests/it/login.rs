@@ -340,7 +340,7 @@ fn l12_signing_out_is_for_our_own_pages() {
 
 #[test]
 fn l12_a_pool_that_does_not_answer_keeps_nobody_signed_in() {
-    let site = Site::with(|setup| setup.also("[fetch]\ntimeout = \"200ms\"\n"));
+    let site = Site::with(|setup| setup.also("[fetch]\ntimeout = \"2s\"\n"));
     let mut browser = site.browser();
     browser.sign_in(&site, "/app/x");
     site.rig

@@ -1,14 +1,14 @@
 //! Every reason as it is met: what the client is answered, and what the log says. A promise to those who match on it.
 
 use std::fmt::Write as _;
-use std::net::TcpListener;
 
 use insta::assert_snapshot;
 use portcullis::reason::Reason;
 use serde_json::Value;
 
 use crate::support::{
-    Answer, Connection, Recorder, Request, Response, Rig, Setup, a2, access, b1, get, mint, post,
+    Answer, Connection, Nobody, Recorder, Request, Response, Rig, Setup, a2, access, b1, get, mint,
+    post,
 };
 
 /// What is answered, without what differs from run to run.
@@ -47,6 +47,7 @@ fn logged(mut line: Value) -> String {
 struct World {
     rig: Rig,
     _others: [Recorder; 2],
+    _nobody: Nobody,
 }
 
 impl World {
@@ -54,10 +55,8 @@ impl World {
         let silent = Recorder::start();
         silent.hold();
         let partner = Recorder::answering(|_| Answer::json(&mint::jwks(&[b1()])));
-        let closed = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let nobody = Nobody::new();
+        let closed = nobody.address();
         let rig = Setup::standard()
             .also(&format!(
                 r#"
@@ -101,6 +100,7 @@ sources = [{{ header = "Authorization" }}, {{ cookie = "session" }}]
         World {
             rig,
             _others: [silent, partner],
+            _nobody: nobody,
         }
     }
 
@@ -179,7 +179,7 @@ fn every_reason_of_the_gate() {
             .wait_for_log(|line| line["log"] == "access" && line["reason"] == reason.as_str());
         let _ = writeln!(told, "{}\n{}\n", answered(&answer), logged(line));
     }
-    // The one takes a gate that is in a hurry, the other a courier: they have tests of their own.
+    // The one takes a gate that is in a hurry, the other a call out: they have tests of their own, below.
     assert_eq!(without, [Reason::RequestTimeout, Reason::TokenUnavailable]);
     assert_snapshot!(told, @r#"
     400
@@ -323,7 +323,7 @@ fn every_reason_of_the_gate() {
 #[test]
 fn a_slow_request() {
     let rig = Setup::standard()
-        .also("[server.limits]\nheader_timeout = \"100ms\"")
+        .also("[server.limits]\nheader_timeout = \"1s\"")
         .start();
     let mut connection = Connection::open(rig.gate.address);
     connection.write("GET /public HTTP/1.1\r\nHost: a\r\nX-Slow:");
@@ -336,5 +336,38 @@ fn a_slow_request() {
     408
     {"type":"urn:portcullis:reason:request_timeout","title":"The request took too long to arrive","status":408,"detail":"the request's head did not arrive in time","reason":"request_timeout","request_id":"(id)"}
     {"client":"…","listener":"gate","log":"access","reason":"request_timeout","request_id":"…","status":408,"time":"…"}
+    "#);
+}
+
+#[test]
+fn a_call_out_without_a_token() {
+    let nobody = Nobody::new();
+    let closed = nobody.address();
+    let rig = Setup::standard()
+        .also(&format!(
+            r#"
+[credentials.billing]
+grant = "client_credentials"
+token_url = "http://{closed}/oauth2/token"
+client_id = "billing-client"
+client_secret = {{ env = "PATH" }}
+[outbound.inventory]
+listen = "127.0.0.1:0"
+upstream = "http://{closed}"
+credential = "billing"
+"#
+        ))
+        .start();
+    let log = |fits: &dyn Fn(&Value) -> bool| rig.gate.program.wait_for_log(fits);
+    let line = log(&|line| line["message"] == "taking calls out");
+    let address = line["address"].as_str().unwrap().parse().unwrap();
+    let answer = get("/items/1?q").send(address);
+    let record = log(&|line| line["reason"] == "token_unavailable");
+    let told = format!("{}\n{}", answered(&answer), logged(record));
+    assert_snapshot!(told.replace(&closed.to_string(), "(nowhere)"), @r#"
+    503
+    retry-after: …
+    {"type":"urn:portcullis:reason:token_unavailable","title":"No token can be had at the moment","status":503,"detail":"no token for this call can be had at the moment; the sidecar's log says why","reason":"token_unavailable","request_id":"(id)"}
+    {"bytes_in":0,"bytes_out":276,"client":"…","listener":"inventory","log":"access","method":"GET","path":"/items/1","reason":"token_unavailable","request_id":"…","route":"http://(nowhere)","status":503,"time":"…","total_ms":"…","trace_id":"…","upstream_ms":"…"}
     "#);
 }

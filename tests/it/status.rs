@@ -1,6 +1,7 @@
 //! What an operator sees: the status page and its JSON, the audit report, traces, and what `learn` drafts.
 
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::gate::{Scratch, portcullis};
 use crate::support::mint::{self, jwks};
 use crate::support::{
-    Answer, Connection, Gate, PATIENCE, Program, Recorder, Rig, Setup, access, get, post,
+    Answer, Connection, Gate, PATIENCE, Program, Recorder, Request, Rig, Setup, access, get, post,
 };
 
 fn status(rig: &Rig) -> Value {
@@ -60,6 +61,83 @@ fn q15_the_status_tells_of_refusals_and_holds_nothing_secret() {
         rig.gate.address.to_string()
     );
     assert_eq!(told["configuration"]["reloads_accepted"], 0);
+}
+
+#[test]
+fn the_status_tells_of_calls_out() {
+    let out = Recorder::start();
+    let tok = Recorder::answering(|_| {
+        Answer::json(
+            &json!({ "access_token": "opaque", "token_type": "Bearer", "expires_in": 3600 }),
+        )
+    });
+    let rig = Setup::standard()
+        .also(&format!(
+            r#"
+[credentials.billing]
+grant = "client_credentials"
+token_url = "{tok}/oauth2/token"
+client_id = "billing-client"
+client_secret = {{ env = "PATH" }}
+[outbound.inventory]
+listen = "127.0.0.1:0"
+upstream = "{out}"
+credential = "billing"
+allow = ["GET /items/{{*rest}}"]
+[outbound.egress]
+listen = "127.0.0.1:0"
+mode = "forward_proxy"
+destinations = {{ "{out}" = {{}} }}
+"#,
+            tok = tok.url(),
+            out = out.url()
+        ))
+        .start();
+    let call = |name: &str, request: Request, id: &str| {
+        let line = rig
+            .gate
+            .program
+            .wait_for_log(|line| line["outbound"] == name && line["message"] == "taking calls out");
+        let address = line["address"].as_str().unwrap().parse().unwrap();
+        let status = request.header("X-Request-Id", id).send(address).status;
+        rig.gate.record(id);
+        status
+    };
+    assert_eq!(call("inventory", get("/items/1"), "out-1"), 200);
+    assert_eq!(call("inventory", get("/items/2"), "out-2"), 200);
+    assert_eq!(call("inventory", get("/other"), "out-3"), 403);
+    let elsewhere = get("http://elsewhere.invalid/")
+        .without_host()
+        .header("Host", "elsewhere.invalid");
+    assert_eq!(call("egress", elsewhere, "out-4"), 403);
+
+    let told = status(&rig);
+    let destination = out.url();
+    assert_eq!(
+        told["outbound"],
+        json!([
+            { "listener": "inventory", "destination": destination, "credential": "billing",
+              "requests": 2, "answers": { "200": 2 } },
+            { "listener": "inventory", "destination": "none", "credential": null,
+              "requests": 1, "answers": { "403": 1 } },
+            { "listener": "egress", "destination": destination, "credential": null,
+              "requests": 0, "answers": {} },
+            { "listener": "egress", "destination": "none", "credential": null,
+              "requests": 1, "answers": { "403": 1 } },
+        ])
+    );
+    let credential = &told["credentials"][0];
+    assert_eq!(
+        (&credential["name"], &credential["last_fault"]),
+        (&json!("billing"), &Value::Null)
+    );
+    assert!(
+        credential["token_expiry"]
+            .as_str()
+            .is_some_and(|at| at.ends_with('Z')),
+        "{credential}"
+    );
+    assert!(!told.to_string().contains("opaque"));
 }
 
 fn a1_modulus() -> String {
@@ -271,19 +349,11 @@ fn learn_lets_everything_through_and_drafts_routes_that_check_accepts() {
 fn q11_a_log_that_nobody_reads_stops_no_request_and_no_end() {
     let upstream = Recorder::start();
     let keys = Recorder::answering(|_| Answer::json(&jwks(&[mint::a1()])));
-    // Where it listens is told in the log, which nobody reads: so the addresses are chosen here.
-    let free = || {
-        TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-    };
-    let (gate, admin) = (free(), free());
-    let text = Setup::standard()
-        .telemetry("log_level = \"trace\"")
-        .text(&upstream.url(), &keys.url(), &keys.url())
-        .replace("listen = \"127.0.0.1:0\"", &format!("listen = \"{gate}\""))
-        .replace("admin = \"127.0.0.1:0\"", &format!("admin = \"{admin}\""));
+    let text = Setup::standard().telemetry("log_level = \"trace\"").text(
+        &upstream.url(),
+        &keys.url(),
+        &keys.url(),
+    );
     let scratch = Scratch::new();
     let path = scratch.write("portcullis.toml", text);
     let mut command = portcullis();
@@ -293,11 +363,18 @@ fn q11_a_log_that_nobody_reads_stops_no_request_and_no_end() {
         .arg(path)
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(gate).is_err() {
-        assert!(Instant::now() < deadline, "it never listened");
-        std::thread::yield_now();
-    }
+    // It is read until it tells where it listens, and no further.
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let line = loop {
+        let mut line = String::new();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "it never listened");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if line["message"] == "listening" {
+            break line;
+        }
+    };
+    let address = |name: &str| -> SocketAddr { line[name].as_str().unwrap().parse().unwrap() };
+    let (gate, admin) = (address("gate"), address("admin"));
     // Far more than a pipe holds.
     let path = format!("/public/{}", "x".repeat(2_000));
     let mut connection = Connection::open(gate);

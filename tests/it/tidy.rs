@@ -38,7 +38,7 @@ const LAYERS: [&[&str]; 9] = [
 const FRONTS: [&str; 3] = ["gate", "courier", "admin"];
 
 /// Where a crate, or something of the machine, is at home. Nobody else names it.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 13] = [
     ("jsonwebtoken::", &["token/verify", "token/keys", "demo"]),
     ("reqwest::", &["fetch"]),
     (
@@ -57,6 +57,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("toml::", &["config"]),
     ("arc_swap::", &["snapshot", "pool/keyring", "credential"]),
     ("clap::", &["cli"]),
+    ("rustix::", &["net/descriptors"]),
     ("SystemTime::now", &["clock"]),
     ("std::env", &["cli", "config/interpolate"]),
     // A spawned task needs a plain owner: the process, a listener, a pool, an upstream's connection, the demo.
@@ -108,12 +109,12 @@ const TABLES: [&str; 3] = [
 ];
 
 /// One source file.
-struct Source {
+pub struct Source {
     /// Its path below `src` or `tests`.
-    path: String,
-    text: String,
+    pub path: String,
+    pub text: String,
     /// Whether it is compiled for tests alone.
-    test: bool,
+    pub test: bool,
 }
 
 impl Source {
@@ -128,7 +129,7 @@ impl Source {
         self.path.strip_suffix(".rs").unwrap_or(&self.path)
     }
 
-    fn is_in(&self, home: &str) -> bool {
+    pub fn is_in(&self, home: &str) -> bool {
         self.module()
             .strip_prefix(home)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -152,16 +153,16 @@ impl Source {
     }
 }
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &Path) -> String {
+pub fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Every file below a folder whose name ends so.
-fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let Ok(entries) = std::fs::read_dir(folder) else {
         return found;
@@ -177,7 +178,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-fn sources(folder: &str) -> Vec<Source> {
+pub fn sources(folder: &str) -> Vec<Source> {
     let base = root().join(folder);
     let mut sources: Vec<Source> = files(&base, ".rs")
         .into_iter()
@@ -231,7 +232,7 @@ fn layer(module: &str) -> usize {
 }
 
 /// Fails with all faults at once.
-fn none(faults: Vec<String>) {
+pub fn none(faults: Vec<String>) {
     assert!(
         faults.is_empty(),
         "{} faults:\n{}",
@@ -642,27 +643,45 @@ fn held() -> BTreeSet<(String, String)> {
     held
 }
 
+/// The id of a row of the table of attacks, and where it is held.
+fn attack(line: &str) -> Option<(String, &str)> {
+    let mut cells = line.strip_prefix("//! | ")?.split(" | ");
+    let id = cells.next()?;
+    let places = cells.nth(1)?.trim_end_matches(" |");
+    (ids(&id.to_lowercase()).count() == 1).then(|| (id.to_owned(), places))
+}
+
 #[test]
 fn every_known_attack_is_in_the_table_and_held_where_that_says() {
     let table = read(&root().join("src/threats.rs"));
-    let rows = table.lines().filter_map(|line| {
-        let mut cells = line.strip_prefix("//! | ")?.split(" | ");
-        let id = cells
-            .next()
-            .filter(|id| ids(&id.to_lowercase()).count() == 1)?;
-        let places = cells.nth(1)?.trim_end_matches(" |").split(", ");
-        let places = places.map(|place| (id.to_owned(), place.trim_matches('`').to_owned()));
-        Some(places.collect::<Vec<_>>())
+    let rows: Vec<(String, &str)> = table.lines().filter_map(attack).collect();
+    let known: BTreeSet<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();
+    let tested = rows
+        .iter()
+        .filter(|(_, places)| !places.starts_with("not tested: "));
+    let places = tested.flat_map(|(id, places)| {
+        let places = places.split(", ").map(|place| place.trim_matches('`'));
+        places.map(|place| (id.clone(), place.to_owned()))
     });
-    let listed: BTreeSet<(String, String)> = rows.flatten().collect();
-    let known: BTreeSet<&String> = listed.iter().map(|(id, _)| id).collect();
+    let listed: BTreeSet<(String, String)> = places.collect();
     let held = held();
     assert!(listed.len() > 100 && held.len() > 100);
     let mut faults: Vec<String> = listed
         .difference(&held)
         .map(|(id, place)| format!("{id} is not held in {place}: no test there has that id"))
         .collect();
-    let missing = held.iter().filter(|(id, _)| !known.contains(id));
+    let missing = held.iter().filter(|(id, _)| !known.contains(id.as_str()));
     faults.extend(missing.map(|(id, place)| format!("{id} of {place} is not in src/threats.rs")));
+    let told = read(&root().join("docs/security.md"));
+    for id in &known {
+        let (kind, number) = id.split_at(1);
+        let before = format!("{kind}{:02}", number.parse::<u8>().unwrap() - 1);
+        if !before.ends_with("00") && !known.contains(before.as_str()) {
+            faults.push(format!("{before} is left out of src/threats.rs"));
+        }
+        if !told.contains(&format!("| {kind} |\n")) {
+            faults.push(format!("docs/security.md says nothing of {kind}"));
+        }
+    }
     none(faults);
 }

@@ -1,6 +1,7 @@
 //! What happens between the gate and the service behind it: connections, framing, TLS, HTTP/2, WebSockets.
 
 mod connections;
+mod events;
 mod framing;
 pub mod stub;
 mod tls;

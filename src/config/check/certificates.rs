@@ -27,7 +27,16 @@ pub(super) fn client_tls(item: Item<'_>, kind: &'static str) -> Option<ClientTls
 /// The keys of that table.
 pub(super) fn called(table: &mut Table<'_>) -> ClientTls {
     let ca_pem = table.optional("ca_file", roots);
-    let identity = identity(table.take("cert_file"), table.take("key_file"));
+    let identity = match (table.take("cert_file"), table.take("key_file")) {
+        (Some(certificates), Some(key)) => pair(certificates, key),
+        (Some(alone), None) => {
+            alone.refuse("a certificate without its key", "expected `key_file` too")
+        }
+        (None, Some(alone)) => {
+            alone.refuse("a key without its certificate", "expected `cert_file` too")
+        }
+        (None, None) => None,
+    };
     let server_name = table.optional("server_name", |item| {
         let name = item.string()?;
         match ServerName::try_from(name) {
@@ -61,24 +70,13 @@ pub(super) fn roots(item: Item<'_>) -> Option<Vec<u8>> {
     }
 }
 
-/// A certificate with its chain, and its key, as PEM: both files or neither.
-pub(super) fn identity(
-    certificates: Option<Item<'_>>,
-    key: Option<Item<'_>>,
-) -> Option<(Vec<u8>, Secret)> {
-    let (certificates, key) = match (certificates, key) {
-        (Some(certificates), Some(key)) => (certificates, key),
-        (Some(alone), None) => {
-            return alone.refuse("a certificate without its key", "expected `key_file` too");
-        }
-        (None, Some(alone)) => {
-            return alone.refuse("a key without its certificate", "expected `cert_file` too");
-        }
-        (None, None) => return None,
-    };
-    let pem = secrets::file(certificates);
-    let (key_pem, (_, pem)) = (private_key(key)?, pem?);
-    let chain = chain(certificates, &pem)?;
+/// A certificate with its chain, and its key, as PEM.
+pub(super) fn pair(certificates: Item<'_>, key: Item<'_>) -> Option<(Vec<u8>, Secret)> {
+    let pem = secrets::file(certificates).map(|(_, pem)| pem);
+    let chain = pem.as_ref().and_then(|pem| chain(certificates, pem));
+    // Both are read before either is given up: all faults come in one run.
+    let key_pem = private_key(key);
+    let (pem, chain, key_pem) = (pem?, chain?, key_pem?);
     let der = PrivateKeyDer::from_pem_slice(key_pem.expose().as_bytes()).ok()?; // parsed before
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     match CertifiedKey::from_der(chain, der, &provider) {

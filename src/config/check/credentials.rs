@@ -12,7 +12,7 @@ use super::fetch;
 use crate::config::model::Credential;
 use crate::config::model::credentials::{Grant, Via};
 use crate::config::raw::item::Item;
-use crate::config::raw::table::{Table, nearest};
+use crate::config::raw::table::Table;
 
 /// All credentials.
 pub(super) struct Credentials {
@@ -34,20 +34,7 @@ impl Credentials {
 }
 
 fn named(item: Item<'_>, known: &[&str]) -> Option<usize> {
-    let name = item.string()?;
-    if let Some(at) = known.iter().position(|known| *known == name) {
-        return Some(at);
-    }
-    let help = match (nearest(name, known), known.is_empty()) {
-        (Some(near), _) => format!("did you mean \"{near}\"?"),
-        (None, true) => "there is no [credentials.NAME] table".to_owned(),
-        (None, false) => format!("known names: {}", known.join(", ")),
-    };
-    item.refuse_with_help(
-        "this credential is not configured",
-        "expected the NAME of a [credentials.NAME]",
-        help,
-    )
+    super::named(item, known, "credential", "a [credentials.NAME]")
 }
 
 /// Reads every credential.

@@ -2,34 +2,20 @@
 
 use std::time::Duration;
 
-use super::origins;
+use super::{certificates, origins};
 use crate::config::model::Fetch;
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
-use crate::config::secrets;
 
 /// Reads a fetch table.
 pub(super) fn fetch(mut table: Table<'_>) -> Fetch {
     let fetch = Fetch {
         timeout: table.or("timeout", Item::lapse, Duration::from_secs(3)),
-        ca_pem: table.optional("ca_file", certificates),
+        ca_pem: table.optional("ca_file", certificates::roots),
         proxy: table.optional("proxy", proxy),
     };
     table.finish();
     fetch
-}
-
-/// The bytes of a file with at least one certificate in it.
-fn certificates(item: Item<'_>) -> Option<Vec<u8>> {
-    let (_, pem) = secrets::file(item)?;
-    let marker = b"-----BEGIN CERTIFICATE-----";
-    match memchr::memmem::find(&pem, marker) {
-        Some(_) => Some(pem),
-        None => item.refuse(
-            "there is no certificate in this file",
-            "expected PEM: -----BEGIN CERTIFICATE-----",
-        ),
-    }
 }
 
 fn proxy(item: Item<'_>) -> Option<String> {

@@ -8,12 +8,12 @@ mod keys;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{fetch, origins};
+use super::{fetch, named, origins};
 use crate::config::fault::Fault;
 use crate::config::inspection::Inspection;
 use crate::config::model::{JwksSource, Pool};
 use crate::config::raw::item::Item;
-use crate::config::raw::table::{Table, nearest};
+use crate::config::raw::table::Table;
 use crate::config::raw::{Span, Value};
 use crate::token::trust::{self, Clients, PoolKind, Uses};
 
@@ -28,20 +28,8 @@ pub(super) struct Pools {
 impl Pools {
     /// The index of the pool that an item names.
     pub(super) fn named(&self, item: Item<'_>) -> Option<usize> {
-        let name = item.string()?;
         let known: Vec<&str> = self.list.iter().map(|pool| &*pool.trust.name).collect();
-        if let Some(at) = known.iter().position(|known| *known == name) {
-            return Some(at);
-        }
-        let help = match nearest(name, &known) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("known names: {}", known.join(", ")),
-        };
-        item.refuse_with_help(
-            "this pool is not configured",
-            "expected the NAME of a [pools.NAME]",
-            help,
-        )
+        named(item, &known, "pool", "a [pools.NAME]")
     }
 }
 

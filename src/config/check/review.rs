@@ -29,7 +29,7 @@ pub(super) fn review(config: &Config, at: &Inspection<'_>) {
         at.warn("there is no route: every request is refused with 403 no_route");
     }
     for route in &config.routes {
-        if route.mode == Mode::Audit {
+        if route.mode == Mode::Audit && route.access != Access::Public {
             at.warn(format!(
                 "route \"{}\" is in audit mode: what its rule refuses is let through",
                 route.name

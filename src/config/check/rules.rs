@@ -140,7 +140,7 @@ fn expected(item: Item<'_>, pattern: Option<&Pattern>) -> Option<Expected> {
 /// A value to compare with, by its JSON type.
 fn json(item: Item<'_>) -> Option<Json> {
     match &item.node.value {
-        Value::String(text) => Some(Json::from(text.as_str())),
+        Value::String(_) => item.string().map(Json::from),
         Value::Integer(number) => Some(Json::from(*number)),
         Value::Boolean(fact) => Some(Json::from(*fact)),
         Value::Float(number) if number.is_finite() => Some(Json::from(*number)),

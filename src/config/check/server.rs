@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::{origins, patterns};
 use crate::config::fault::Fault;
-use crate::config::model::{Limits, Listen, Paths, Server};
+use crate::config::model::{ADMIN, Limits, Listen, Paths, Server};
 use crate::config::raw::item::Item;
 use crate::config::raw::table::Table;
 use crate::policy::path::{Case, Kinds};
@@ -25,9 +25,7 @@ pub(super) fn server(mut table: Table<'_>) -> (Server, Limits) {
         listen: gate
             .and_then(listen)
             .unwrap_or(Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 8080)))),
-        admin: admin
-            .and_then(socket)
-            .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9090))),
+        admin: admin.and_then(socket).unwrap_or(ADMIN),
         probes: probes.and_then(socket),
         hosts: table.or("hosts", |item| item.each(HOSTS, patterns::host), Vec::new()),
         external_origin: table.optional("external_url", origins::origin),

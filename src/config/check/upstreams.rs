@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{certificates, origins, server};
+use super::{certificates, named, origins, server};
 use crate::config::model::{Address, ClientTls, HeaderCase, HostHeader, Upstream};
 use crate::config::raw::item::Item;
-use crate::config::raw::table::{Table, nearest};
+use crate::config::raw::table::Table;
 use crate::config::secrets;
 use crate::secret::Secret;
 
@@ -22,27 +22,9 @@ pub(super) struct Upstreams {
 impl Upstreams {
     /// The index of the upstream that an item names.
     pub(super) fn named(&self, item: Item<'_>) -> Option<usize> {
-        let name = item.string()?;
-        let found = self.list[1..]
-            .iter()
-            .position(|upstream| upstream.name == name);
-        if let Some(at) = found {
-            return Some(at + 1);
-        }
-        let known: Vec<&str> = self.list[1..]
-            .iter()
-            .map(|known| known.name.as_str())
-            .collect();
-        let help = match (nearest(name, &known), known.is_empty()) {
-            (Some(near), _) => format!("did you mean \"{near}\"?"),
-            (None, true) => "there is no [upstreams.NAME] table".to_owned(),
-            (None, false) => format!("known names: {}", known.join(", ")),
-        };
-        item.refuse_with_help(
-            "this upstream is not configured",
-            "expected the NAME of an [upstreams.NAME]",
-            help,
-        )
+        let named_ones = self.list[1..].iter();
+        let known: Vec<&str> = named_ones.map(|known| known.name.as_str()).collect();
+        named(item, &known, "upstream", "an [upstreams.NAME]").map(|at| at + 1)
     }
 }
 

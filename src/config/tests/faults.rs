@@ -465,7 +465,7 @@ url = "unix:app.sock"
     5 | "/x" = { upstream = "a" }
       |                     ^^^ expected the NAME of an [upstreams.NAME]
       |
-      = help: there is no [upstreams.NAME] table
+      = help: there is no such table
 
     portcullis.toml: 1 fault
     "#);

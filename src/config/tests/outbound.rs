@@ -6,7 +6,7 @@ use super::{loaded, refused};
 use crate::config::model::Address;
 use crate::config::model::credentials::{Others, OutboundMode, Shown};
 
-const CREDENTIALS: &str = r#"
+pub(super) const CREDENTIALS: &str = r#"
 [routes]
 "/x" = "a/b"
 [credentials.billing]

@@ -38,6 +38,7 @@ token_use = "id"
 [routes]
 "/reports" = { any_scope = ["reports/read"], pools = ["people"] }
 "/tried" = { any_scope = ["a/b"], mode = "audit" }
+"/open" = { access = "public", mode = "audit" }
 "/{*rest}" = { access = "public" }
 "#
     ), @r#"

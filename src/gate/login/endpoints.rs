@@ -16,12 +16,9 @@ use crate::http::browser;
 use crate::policy::session::{Endpoint, Occasion};
 use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
-use crate::session::Channel;
+use crate::session::{Channel, NOT_BEGUN, Said};
 use crate::telemetry::Exchange;
 use crate::token::trust::PoolKind;
-
-/// The longest code and state that are looked at.
-const LONGEST: usize = 2048;
 
 const fn bad(detail: &'static str) -> Refusal {
     Refusal::new(Reason::BadRequest, detail)
@@ -30,11 +27,7 @@ const fn bad(detail: &'static str) -> Refusal {
 const NOWHERE: Refusal = Refusal::new(Reason::NoRoute, "nobody signs in here");
 const NOT_HTTPS: Refusal =
     bad("browsers sign in over https alone, and this request came over plain http");
-const NOT_BEGUN: Refusal = bad(
-    "this sign-in was not begun in this browser, or too long ago, or it is used up: go back to the page and try again",
-);
 const NO_CODE: Refusal = bad("the sign-in service sent no code");
-const TWICE: Refusal = bad("a parameter of the sign-in stands there twice");
 const DENIED: Refusal = bad("the sign-in service did not sign you in");
 const CODE_REFUSED: Refusal =
     bad("the sign-in can't be completed: its code is not, or no longer, good");
@@ -68,39 +61,6 @@ pub(in crate::gate) async fn answer(
 fn wrong_method(allow: &str) -> Refusal {
     let detail = "this path is known, but it does not take this method";
     Refusal::new(Reason::MethodNotAllowed, detail).with(Hint::Allow(allow.to_owned()))
-}
-
-/// What a callback says (RFC 6749 §4.1.2).
-struct Said<'q> {
-    state: Cow<'q, str>,
-    code: Option<Cow<'q, str>>,
-    error: Option<Cow<'q, str>>,
-}
-
-impl<'q> Said<'q> {
-    /// Whatever stands there twice is said by two.
-    fn read(query: &'q str) -> Result<Said<'q>, Refusal> {
-        let [mut state, mut code, mut error] = [None, None, None];
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let slot = match &*name {
-                "state" => &mut state,
-                "code" => &mut code,
-                "error" => &mut error,
-                _ => continue,
-            };
-            if slot.replace(value).is_some() {
-                return Err(TWICE);
-            }
-        }
-        let sound = |text: &Cow<'_, str>| {
-            (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        Ok(Said {
-            state: state.filter(sound).ok_or(NOT_BEGUN)?,
-            code: code.filter(sound),
-            error,
-        })
-    }
 }
 
 async fn callback(

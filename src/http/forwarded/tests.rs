@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Origin, apply, request_id};
+use super::{Origin, address, apply, request_id};
 
 fn headers(lines: &[(&str, &str)]) -> HeaderMap {
     lines
@@ -21,8 +21,9 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
 
 fn applied(peer: &str, trusted: bool, lines: &[(&str, &str)]) -> String {
     let mut headers = headers(lines);
+    let peer = peer.parse().ok().map(address);
     let origin = Origin {
-        peer: peer.parse().ok(),
+        peer: peer.as_ref(),
         trusted,
         scheme: "http",
         host: &HeaderValue::from_static("app.example.com:8080"),
@@ -111,7 +112,7 @@ fn a_unix_peer_has_no_address_to_tell() {
 fn a_chain_that_is_not_ascii_is_passed_on_by_a_trusted_proxy() {
     let mut headers = headers(&[("X-Forwarded-For", "caf\u{e9}")]);
     let origin = Origin {
-        peer: "192.0.2.1".parse().ok(),
+        peer: Some(&HeaderValue::from_static("192.0.2.1")),
         trusted: true,
         scheme: "https",
         host: &HeaderValue::from_static("a"),
@@ -132,8 +133,8 @@ fn a_sane_request_id_is_kept() {
         "a.b_c:d@e/f+g=h-i",
         &longest,
     ] {
-        let mut headers = headers(&[("X-Request-Id", sane)]);
-        assert_eq!(request_id(&mut headers), sane);
+        let headers = headers(&[("X-Request-Id", sane)]);
+        assert_eq!(request_id(&headers), sane);
         assert_eq!(headers["x-request-id"], sane);
     }
 }
@@ -152,13 +153,7 @@ fn any_other_request_id_is_replaced_by_a_new_uuid() {
         &[("X-Request-Id", "a"), ("X-Request-Id", "a")],
     ];
     for lines in cases {
-        let mut headers = headers(lines);
-        let id = request_id(&mut headers);
-        assert_eq!(
-            headers.get_all("x-request-id").iter().collect::<Vec<_>>(),
-            [&id]
-        );
-
+        let id = request_id(&headers(lines));
         let id = id.to_str().expect("ASCII");
         let shape: String = id
             .chars()
@@ -177,7 +172,7 @@ fn any_other_request_id_is_replaced_by_a_new_uuid() {
 fn new_request_ids_do_not_repeat_within_or_between_threads() {
     let ids = || {
         (0..500)
-            .map(|_| request_id(&mut HeaderMap::new()))
+            .map(|_| request_id(&HeaderMap::new()))
             .collect::<Vec<_>>()
     };
     let other = std::thread::spawn(ids)

@@ -3,14 +3,13 @@
 //! Nothing waits for it to be whole. What is sent a second time begins with what was kept and goes on with what the
 //! client is still sending; whoever was reading it before is cut off then.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 
-use super::{BodyCause, BodyFault, RequestBody, Streaming};
+use super::{BodyCause, BodyFault, RequestBody, Streaming, Upload};
 
 /// What is needed to send a body once more.
 pub struct Replay(Source);
@@ -41,7 +40,7 @@ pub struct Reading {
     next: usize,
     told: Option<u64>,
     passed: u64,
-    whole: Arc<AtomicBool>,
+    upload: Arc<Upload>,
 }
 
 impl Replay {
@@ -89,12 +88,12 @@ impl Reading {
             next: 0,
             told,
             passed: 0,
-            whole: Arc::default(),
+            upload: Arc::default(),
         }
     }
 
-    pub(super) fn uploaded(&self) -> Arc<AtomicBool> {
-        self.whole.clone()
+    pub(super) fn upload(&self) -> Arc<Upload> {
+        self.upload.clone()
     }
 
     pub(super) fn poll_data(
@@ -111,17 +110,21 @@ impl Reading {
             let frame = frame.clone();
             return self.pass(frame, &copy);
         }
-        match std::task::ready!(copy.rest.poll_data(cx)) {
-            Some(Ok(frame)) => {
+        match copy.rest.poll_data(cx) {
+            Poll::Pending => {
+                self.upload.lack();
+                Poll::Pending
+            }
+            Poll::Ready(Some(Ok(frame))) => {
                 let frame = frame.into_data().unwrap_or_default(); // data is all it gives
                 self.next += usize::from(copy.keep(&frame));
                 copy.ended |= copy.rest.incoming.is_end_stream();
                 self.pass(frame, &copy)
             }
-            Some(Err(fault)) => Poll::Ready(Some(Err(fault))),
-            None => {
+            Poll::Ready(Some(Err(fault))) => Poll::Ready(Some(Err(fault))),
+            Poll::Ready(None) => {
                 copy.ended = true;
-                self.whole.store(true, Ordering::Release);
+                self.upload.complete();
                 Poll::Ready(None)
             }
         }
@@ -129,8 +132,9 @@ impl Reading {
 
     fn pass(&mut self, frame: Bytes, copy: &Copy) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         self.passed += frame.len() as u64;
+        self.upload.hand();
         if self.told == Some(self.passed) || self.at_end(copy) {
-            self.whole.store(true, Ordering::Release); // nobody asks again after the last byte
+            self.upload.complete(); // nobody asks again after the last byte
         }
         Poll::Ready(Some(Ok(Frame::data(frame))))
     }

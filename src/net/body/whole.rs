@@ -3,25 +3,24 @@
 //! Never more than the limit it is read with: whoever asks says what that is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::BodyExt as _;
 
-use super::{BodyCause, RequestBody};
+use super::{BodyCause, RequestBody, Upload};
 
 /// What is left of it to be sent: all or nothing.
 pub struct Whole {
     bytes: Bytes,
-    passed: Arc<AtomicBool>,
+    upload: Arc<Upload>,
 }
 
 impl Whole {
     pub(super) fn new(bytes: Bytes) -> Whole {
         Whole {
             bytes,
-            passed: Arc::default(),
+            upload: Arc::default(),
         }
     }
 
@@ -34,12 +33,13 @@ impl Whole {
         self.bytes.len()
     }
 
-    pub(super) fn uploaded(&self) -> Arc<AtomicBool> {
-        self.passed.clone()
+    pub(super) fn upload(&self) -> Arc<Upload> {
+        self.upload.clone()
     }
 
     pub(super) fn take(&mut self) -> Option<Frame<Bytes>> {
-        self.passed.store(true, Ordering::Release);
+        self.upload.hand();
+        self.upload.complete();
         let bytes = std::mem::take(&mut self.bytes);
         (!bytes.is_empty()).then(|| Frame::data(bytes))
     }

@@ -127,7 +127,7 @@ impl Judge<'_> {
 
     /// What the principal has of what is asked for.
     fn seen(&self, requirement: &Requirement, principal: &Principal) -> Value {
-        let claim = |name: &str| principal.claims.as_map().get(name).cloned();
+        let claim = |name: &str| principal.claims.get(name).cloned();
         match requirement {
             Requirement::AnyScope(_) | Requirement::AllScopes(_) => json!(principal.scopes),
             Requirement::AnyGroup(_) | Requirement::AllGroups(_) => json!(principal.groups),

@@ -184,7 +184,7 @@ impl Walk<'_> {
             (Shown::Token(..), None) => None,
         };
         let claims = claims.unwrap_or_default();
-        let expires = claims.as_map().get("exp").and_then(Value::as_f64);
+        let expires = claims.get("exp").and_then(Value::as_f64);
         TokenSeen {
             place,
             expires_in: expires.map(|expires| (expires - self.now) as i64),
@@ -350,7 +350,7 @@ fn unverified(token: &str) -> Option<Claims> {
 
 fn telling(claims: &Claims) -> Map<String, Value> {
     let told = TELLING.iter().filter_map(|name| {
-        let value = claims.as_map().get(*name)?;
+        let value = claims.get(name)?;
         Some(((*name).to_owned(), value.clone()))
     });
     told.collect()

@@ -4,6 +4,7 @@
 //! sides. What a request could never be must not stand in a pattern: it would look like protection and match nothing.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::ops::Range;
 
 use super::Host;
@@ -129,6 +130,31 @@ impl Pattern {
             matches!(segment, Segment::Literal(text)
                 if text.bytes().any(|byte| byte.is_ascii_uppercase()))
         })
+    }
+}
+
+/// As it is understood: methods in full, literal segments decoded.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.methods.is_empty() {
+            write!(f, "{} ", self.methods.join(","))?;
+        }
+        match &self.host {
+            Some(Host::Exact(host)) => f.write_str(host)?,
+            Some(Host::Below(domain)) => write!(f, "*.{domain}")?,
+            None => {}
+        }
+        for segment in &self.segments {
+            match segment {
+                Segment::Literal(text) => write!(f, "/{text}")?,
+                Segment::Parameter(name) => write!(f, "/{{{name}}}")?,
+                Segment::Rest(name) => write!(f, "/{{*{name}}}")?,
+            }
+        }
+        match self.segments.is_empty() {
+            true => f.write_str("/"),
+            false => Ok(()),
+        }
     }
 }
 

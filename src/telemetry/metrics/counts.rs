@@ -42,6 +42,17 @@ impl Metrics {
         routes
     }
 
+    /// Answers by listener and route, then by status.
+    pub fn answers(&self) -> BTreeMap<(String, String), BTreeMap<String, u64>> {
+        let mut answers: BTreeMap<(String, String), BTreeMap<String, u64>> = BTreeMap::new();
+        each(&self.requests, |sample, count| {
+            let of = |name| label(sample, name).to_owned();
+            let codes = answers.entry((of("listener"), of("route"))).or_default();
+            *codes.entry(of("code")).or_default() += count;
+        });
+        answers
+    }
+
     /// Counts over all routes.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();

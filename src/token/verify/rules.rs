@@ -5,7 +5,7 @@
 
 use std::slice;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::reason::Reason;
@@ -39,27 +39,27 @@ pub(super) fn check(
     is_access_typ: bool,
     now: Timestamp,
 ) -> Result<Standing, Refusal> {
-    let map = claims.as_map();
-    check_types(map, pool)?;
-    let expires = check_times(map, pool.leeway, now)?;
-    let token_use = token_use(map, pool, is_access_typ)?;
-    let client_id = check_client(map, pool, token_use)?;
-    if !pool.audiences.is_empty() && !meets_audience(map, pool) {
+    check_types(claims, pool)?;
+    let expires = check_times(claims, pool.leeway, now)?;
+    let token_use = token_use(claims, pool, is_access_typ)?;
+    let client_id = check_client(claims, pool, token_use)?;
+    if !pool.audiences.is_empty() && !meets_audience(claims, pool) {
         return Err(WRONG_AUDIENCE);
     }
     Ok(Standing {
         token_use,
         expires,
-        sub: text(map, "sub").map(str::to_owned),
+        sub: text(claims, "sub").map(str::to_owned),
         client_id: client_id.map(str::to_owned),
-        scopes: scopes(map, pool)?,
-        groups: groups(map, pool)?,
+        scopes: scopes(claims, pool)?,
+        groups: groups(claims, pool)?,
     })
 }
 
 /// RFC 7519 §4.1: whatever is there has its type. A null is not an absence.
-fn check_types(map: &Map<String, Value>, pool: &Pool) -> Result<(), Refusal> {
-    let is_not = |name: &str, fits: fn(&Value) -> bool| lookup(map, name).is_some_and(|v| !fits(v));
+fn check_types(claims: &Claims, pool: &Pool) -> Result<(), Refusal> {
+    let is_not =
+        |name: &str, fits: fn(&Value) -> bool| lookup(claims, name).is_some_and(|v| !fits(v));
     let strings = [
         "iss",
         "sub",
@@ -76,7 +76,7 @@ fn check_types(map: &Map<String, Value>, pool: &Pool) -> Result<(), Refusal> {
     {
         return Err(invalid("a claim that must be a string is not one"));
     }
-    if audience(map).iter().any(|entry| !entry.is_string()) {
+    if audience(claims).iter().any(|entry| !entry.is_string()) {
         return Err(invalid("aud is neither a string nor a list of strings"));
     }
     if ["exp", "nbf", "iat"]
@@ -89,12 +89,8 @@ fn check_types(map: &Map<String, Value>, pool: &Pool) -> Result<(), Refusal> {
 }
 
 /// RFC 7519 §4.1.4-6, with no leeway but the configured one. JSON numbers are finite, fractions are allowed.
-fn check_times(
-    map: &Map<String, Value>,
-    leeway: Timestamp,
-    now: Timestamp,
-) -> Result<Timestamp, Refusal> {
-    let time = |name: &str| map.get(name).and_then(Value::as_f64);
+fn check_times(claims: &Claims, leeway: Timestamp, now: Timestamp) -> Result<Timestamp, Refusal> {
+    let time = |name: &str| claims.get(name).and_then(Value::as_f64);
     let expires = time("exp").ok_or(invalid("the token has no exp"))?;
     if expires >= YEAR_10000 {
         return Err(invalid("the token's exp is beyond the year 9999"));
@@ -128,12 +124,8 @@ const WRONG_AUDIENCE: Refusal = Refusal::new(
 /// What the token is for, if the pool takes such tokens here. Cognito always says so. Of another issuer's tokens one that
 /// says nothing is an access token when its `typ` is at+jwt, or when audiences are configured, which it then must
 /// meet; else it is an ID token.
-fn token_use(
-    map: &Map<String, Value>,
-    pool: &Pool,
-    is_access_typ: bool,
-) -> Result<TokenUse, Refusal> {
-    let found = match text(map, "token_use") {
+fn token_use(claims: &Claims, pool: &Pool, is_access_typ: bool) -> Result<TokenUse, Refusal> {
+    let found = match text(claims, "token_use") {
         Some("access") => TokenUse::Access,
         Some("id") => TokenUse::Id,
         Some(_) => {
@@ -144,7 +136,7 @@ fn token_use(
         }
         None if is_access_typ => TokenUse::Access,
         None if pool.audiences.is_empty() => TokenUse::Id,
-        None if meets_audience(map, pool) => TokenUse::Access,
+        None if meets_audience(claims, pool) => TokenUse::Access,
         None => return Err(WRONG_AUDIENCE),
     };
     match (pool.token_use.contains(found), found) {
@@ -164,7 +156,7 @@ const fn wrong_use(detail: &'static str) -> Refusal {
 
 /// The client the token was issued to, if its tokens are taken.
 fn check_client<'a>(
-    map: &'a Map<String, Value>,
+    claims: &'a Claims,
     pool: &Pool,
     token_use: TokenUse,
 ) -> Result<Option<&'a str>, Refusal> {
@@ -173,7 +165,7 @@ fn check_client<'a>(
         "the token was issued to a client that is not accepted here",
     );
     match token_use {
-        TokenUse::Access => match text(map, &pool.client_claim) {
+        TokenUse::Access => match text(claims, &pool.client_claim) {
             Some(client) if pool.client_ids.contains(client) => Ok(Some(client)),
             Some(_) => Err(WRONG_CLIENT),
             None if pool.client_ids == Clients::Any => Ok(None),
@@ -183,11 +175,11 @@ fn check_client<'a>(
         },
         // OpenID Connect Core §3.1.3.7: an audience that is not trusted spoils the token, be ours beside it or not (C09).
         TokenUse::Id => {
-            if !map.contains_key("aud") {
+            if claims.get("aud").is_none() {
                 return Err(invalid("the ID token has no aud"));
             }
-            let audience = audience(map);
-            let authorized = text(map, "azp");
+            let audience = audience(claims);
+            let authorized = text(claims, "azp");
             let accepted =
                 |client: &Value| client.as_str().is_some_and(|c| pool.client_ids.contains(c));
             if audience.is_empty()
@@ -202,22 +194,22 @@ fn check_client<'a>(
 }
 
 /// The entries of `aud`: a string is a list of one.
-fn audience(map: &Map<String, Value>) -> &[Value] {
-    match map.get("aud") {
+fn audience(claims: &Claims) -> &[Value] {
+    match claims.get("aud") {
         None => &[],
         Some(Value::Array(entries)) => entries,
         Some(entry) => slice::from_ref(entry),
     }
 }
 
-fn meets_audience(map: &Map<String, Value>, pool: &Pool) -> bool {
+fn meets_audience(claims: &Claims, pool: &Pool) -> bool {
     let accepted = |entry: &Value| pool.audiences.iter().any(|audience| entry == audience);
-    audience(map).iter().any(accepted)
+    audience(claims).iter().any(accepted)
 }
 
 /// Split at single spaces (RFC 6749 §3.3), compared whole; every other blank is part of a scope (C10, C11).
-fn scopes(map: &Map<String, Value>, pool: &Pool) -> Result<Vec<String>, Refusal> {
-    match lookup(map, &pool.scope_claim) {
+fn scopes(claims: &Claims, pool: &Pool) -> Result<Vec<String>, Refusal> {
+    match lookup(claims, &pool.scope_claim) {
         None => Ok(Vec::new()),
         Some(Value::String(scopes)) => Ok(scopes
             .split(' ')
@@ -232,10 +224,10 @@ fn scopes(map: &Map<String, Value>, pool: &Pool) -> Result<Vec<String>, Refusal>
 }
 
 /// Cognito's pre-token triggers may write one group as a string; it is a list of one, never split (C14).
-fn groups(map: &Map<String, Value>, pool: &Pool) -> Result<Vec<String>, Refusal> {
+fn groups(claims: &Claims, pool: &Pool) -> Result<Vec<String>, Refusal> {
     const WRONG_TYPE: Refusal =
         invalid("the group claim is neither a string nor a list of strings");
-    match lookup(map, &pool.groups_claim) {
+    match lookup(claims, &pool.groups_claim) {
         None => Ok(Vec::new()),
         Some(Value::String(group)) => Ok(vec![group.clone()]),
         Some(Value::Array(groups)) => strings(groups).ok_or(WRONG_TYPE),
@@ -249,8 +241,8 @@ fn strings(list: &[Value]) -> Option<Vec<String>> {
         .collect()
 }
 
-fn text<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    lookup(map, name).and_then(Value::as_str)
+fn text<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
+    lookup(claims, name).and_then(Value::as_str)
 }
 
 /// Which use a token of this pool has when nobody says.

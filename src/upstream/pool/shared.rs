@@ -5,13 +5,18 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
+use http::Request;
 use hyper::client::conn::http2::SendRequest;
 use tokio::time::Instant;
 
 use super::Pool;
-use crate::net::body::RequestBody;
+use crate::net::alarm::Alarm;
+use crate::net::body::{RequestBody, Upload};
+use crate::upstream::exclusive::Exchanged;
+use crate::upstream::patience::Patience;
 
 /// What an upstream is taken to allow before it has said so (RFC 9113 §6.5.2 recommends no less).
 const STREAMS: usize = 100;
@@ -83,6 +88,23 @@ impl Shared {
 }
 
 impl Stream {
+    /// One request, and the head of its answer.
+    pub(in crate::upstream) async fn exchange(
+        &mut self,
+        request: Request<RequestBody>,
+        limit: Option<Duration>,
+        upload: Option<&Upload>,
+    ) -> Exchanged {
+        let mut alarm = Alarm::default();
+        let mut patience = Patience::begin(&mut alarm, limit, upload);
+        let mut answer = std::pin::pin!(self.sender.try_send_request(request));
+        std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => patience.poll(cx).map(|()| None),
+        })
+        .await
+    }
+
     /// No further streams for this connection.
     pub(super) fn retire(&self) {
         self.shared.retired.store(true, Ordering::Relaxed);

@@ -8,5 +8,6 @@ pub mod configuration;
 pub mod head;
 pub mod jwks;
 pub mod path;
+pub mod session;
 pub mod standing;
 pub mod token;

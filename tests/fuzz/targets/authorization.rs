@@ -1,4 +1,8 @@
 //! `properties/authorization.rs`, whatever the bytes.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| portcullis_fuzz::authorization::check(bytes));
+mod seeds;
+
+use portcullis_fuzz::authorization;
+
+libfuzzer_sys::fuzz_target!(init: seeds::plant(authorization::seeds), |bytes: &[u8]| authorization::check(bytes));

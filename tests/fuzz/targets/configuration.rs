@@ -1,4 +1,8 @@
 //! `properties/configuration.rs`, whatever the bytes.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| portcullis_fuzz::configuration::check(bytes));
+mod seeds;
+
+use portcullis_fuzz::configuration;
+
+libfuzzer_sys::fuzz_target!(init: seeds::plant(configuration::seeds), |bytes: &[u8]| configuration::check(bytes));

@@ -1,4 +1,8 @@
 //! `properties/head.rs`, whatever the bytes.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| portcullis_fuzz::head::check(bytes));
+mod seeds;
+
+use portcullis_fuzz::head;
+
+libfuzzer_sys::fuzz_target!(init: seeds::plant(head::seeds), |bytes: &[u8]| head::check(bytes));

@@ -1,4 +1,8 @@
 //! `properties/jwks.rs`, whatever the bytes.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| portcullis_fuzz::jwks::check(bytes));
+mod seeds;
+
+use portcullis_fuzz::jwks;
+
+libfuzzer_sys::fuzz_target!(init: seeds::plant(jwks::seeds), |bytes: &[u8]| jwks::check(bytes));

@@ -1,4 +1,8 @@
 //! `properties/path.rs`, whatever the bytes.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| portcullis_fuzz::path::check(bytes));
+mod seeds;
+
+use portcullis_fuzz::path;
+
+libfuzzer_sys::fuzz_target!(init: seeds::plant(path::seeds), |bytes: &[u8]| path::check(bytes));

@@ -1,4 +1,8 @@
 //! `properties/token.rs`, whatever the bytes.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| portcullis_fuzz::token::check(bytes));
+mod seeds;
+
+use portcullis_fuzz::token;
+
+libfuzzer_sys::fuzz_target!(init: seeds::plant(token::seeds), |bytes: &[u8]| token::check(bytes));

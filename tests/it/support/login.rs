@@ -120,6 +120,8 @@ pub fn query(url: &str) -> HashMap<String, String> {
 fn answer(wishes: &mut Wishes, asked: &Recorded) -> Answer {
     let form: HashMap<String, String> = form_urlencoded::parse(&asked.body).into_owned().collect();
     let field = |name: &str| form.get(name).cloned().unwrap_or_default();
+    // A client with a secret says both in its header; which secret it is is not looked at.
+    let has_secret = asked.header("authorization").is_some();
     match (asked.target(), &wishes.instead) {
         ("/jwks.json", _) => Answer::json(&jwks(&[a1()])),
         ("/oauth2/revoke", _) => {
@@ -137,7 +139,7 @@ fn answer(wishes: &mut Wishes, asked: &Recorded) -> Answer {
                         Some(code)
                             if code["code_challenge"] == challenge
                                 && code["code_challenge_method"] == "S256"
-                                && code["client_id"] == field("client_id")
+                                && (code["client_id"] == field("client_id") || has_secret)
                                 && code["redirect_uri"] == field("redirect_uri") =>
                         {
                             code.get("nonce").cloned()

@@ -8,9 +8,9 @@ fn impatient() -> Rig {
         .server(
             r#"
 [server.limits]
-header_timeout = "300ms"
-idle_timeout = "300ms"
-body_timeout = "300ms"
+header_timeout = "1s"
+idle_timeout = "1s"
+body_timeout = "1s"
 "#,
         )
         .start()
@@ -32,7 +32,7 @@ fn r01_connections_without_a_byte_are_closed() {
 #[test]
 fn r01_r02_the_other_listeners_have_the_same_patience() {
     let rig = Setup::standard()
-        .server("probes = \"127.0.0.1:0\"\n[server.limits]\nheader_timeout = \"300ms\"\nidle_timeout = \"300ms\"\n")
+        .server("probes = \"127.0.0.1:0\"\n[server.limits]\nheader_timeout = \"1s\"\nidle_timeout = \"1s\"\n")
         .start();
     let told = get("/status").send(rig.gate.admin).json();
     let probes = told["listeners"][2]["address"].as_str();

@@ -6,7 +6,10 @@ use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
 use crate::support::gate::{Scratch, said};
-use crate::support::{Connection, Program, get};
+use crate::support::mint::jwks;
+use crate::support::{
+    Answer, Connection, Gate, Program, Recorder, Rig, Setup, a1, a2, access, b1, get,
+};
 
 const CONFIGURATION: &str = r#"
 [server]
@@ -25,16 +28,16 @@ log_format = "json"
 "/me" = {}
 "#;
 
-/// The program with a line of shell before it, and `stdin` as its standard input.
-fn shell(scratch: &Scratch, listen: &str, before: &str, stdin: Stdio) -> Program {
-    let path = scratch.write("portcullis.toml", CONFIGURATION.replace("LISTEN", listen));
+/// The program with a line of shell before it.
+fn command(scratch: &Scratch, text: &str, before: &str) -> Command {
+    let path = scratch.write("portcullis.toml", text);
     let line = format!("{before} exec \"$0\" run --config \"$1\"");
     let mut command = Command::new("sh");
     command
         .args(["-c", &line, env!("CARGO_BIN_EXE_portcullis")])
         .arg(path)
-        .stdin(stdin);
-    Program::start(&mut command)
+        .stdin(Stdio::null());
+    command
 }
 
 /// Hands over one socket under a name, as systemd does.
@@ -42,12 +45,9 @@ fn handed_over(socket: impl Into<OwnedFd>, name: &str) -> (Scratch, Program) {
     let scratch = Scratch::new();
     let variables = "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=gate; export LISTEN_PID LISTEN_FDS LISTEN_FDNAMES;";
     let before = format!("exec 3<&0 </dev/null; {variables}");
-    let program = shell(
-        &scratch,
-        &format!("fd:{name}"),
-        &before,
-        Stdio::from(socket.into()),
-    );
+    let text = CONFIGURATION.replace("LISTEN", &format!("fd:{name}"));
+    let mut command = command(&scratch, &text, &before);
+    let program = Program::start(command.stdin(Stdio::from(socket.into())));
     (scratch, program)
 }
 
@@ -89,17 +89,80 @@ fn a_name_nobody_handed_over_is_told() {
     );
 }
 
+/// The standard rig with a line of shell before it.
+fn narrow(before: &str) -> Rig {
+    let upstream = Recorder::start();
+    let [keys_a, keys_b] =
+        [a1(), b1()].map(|key| Recorder::answering(move |_| Answer::json(&jwks(&[key]))));
+    let scratch = Scratch::new();
+    let setup = Setup::standard().pool("jwks_cooldown = \"1ms\"");
+    let text = setup.text(&upstream.url(), &keys_a.url(), &keys_b.url());
+    let gate = Gate::run(&mut command(&scratch, &text, before), scratch);
+    gate.wait_until_ready();
+    Rig {
+        gate,
+        upstream,
+        keys_a,
+        keys_b,
+    }
+}
+
+#[test]
+fn r09_whoever_takes_all_connections_leaves_descriptors_for_keys_and_upstreams() {
+    let rig = narrow("ulimit -n 64;");
+    rig.gate
+        .program
+        .wait_for_log(|line| said(line, "fewer connections at once") && line["descriptors"] == 64);
+    let mut canary = Connection::open(rig.gate.address);
+    assert_eq!(canary.exchange(&get("/admin/x")).status, 401);
+    let crowd: Vec<Connection> = (0..100)
+        .map(|_| Connection::open(rig.gate.address))
+        .collect();
+    rig.gate
+        .program
+        .wait_for_log(|line| said(line, "as many connections"));
+    // A key that is not known yet, and an upstream that nobody was connected to.
+    rig.keys_a.answer(|_| Answer::json(&jwks(&[a1(), a2()])));
+    let request = get("/orders/1").bearer(&access().key(a2()).sign());
+    assert_eq!(canary.exchange(&request).status, 200);
+    assert_eq!(get("/readyz").send(rig.gate.admin).status, 200);
+    drop((crowd, canary));
+    rig.control();
+    let log = rig.gate.program.log();
+    assert!(!log.contains("can't be accepted"), "{log}");
+}
+
+#[test]
+fn r09_a_soft_limit_is_no_limit() {
+    let rig = narrow("ulimit -S -n 40;");
+    let mut many: Vec<Connection> = (0..100)
+        .map(|_| {
+            let mut one = Connection::open(rig.gate.address);
+            assert_eq!(one.exchange(&get("/public")).status, 200);
+            one
+        })
+        .collect();
+    assert_eq!(many[0].exchange(&get("/public")).status, 200);
+}
+
 #[test]
 fn r09_out_of_descriptors_it_waits_and_goes_on() {
-    let scratch = Scratch::new();
-    let program = shell(&scratch, "127.0.0.1:0", "ulimit -n 40;", Stdio::null());
-    let line = program.wait_for_log(|line| said(line, "listening"));
-    let address = line["gate"]
-        .as_str()
-        .and_then(|text| text.parse().ok())
-        .expect("an address");
-    let many: Vec<Connection> = (0..60).map(|_| Connection::open(address)).collect();
-    program.wait_for_log(|line| said(line, "can't be accepted"));
-    drop(many);
-    assert_eq!(get("/me").send(address).status, 401);
+    let rig = Rig::standard();
+    let limit = |most: &str| {
+        let id = rig.gate.program.id().to_string();
+        let limit = format!("--nofile={most}:");
+        let status = Command::new("prlimit")
+            .args(["--pid", &id, &limit])
+            .status();
+        assert!(status.expect("prlimit can be run").success());
+    };
+    // Less than it found at its start.
+    limit("10");
+    let waiting = Connection::open(rig.gate.address);
+    rig.gate
+        .program
+        .wait_for_log(|line| said(line, "can't be accepted"));
+    limit("1000");
+    drop(waiting);
+    rig.control();
 }

@@ -276,7 +276,7 @@ fn an_answer_larger_than_every_window_arrives_whole() {
 }
 
 fn impatient() -> Rig {
-    let limits = "header_timeout = \"300ms\"\nidle_timeout = \"300ms\"\nbody_timeout = \"300ms\"\n";
+    let limits = "header_timeout = \"1s\"\nidle_timeout = \"1s\"\nbody_timeout = \"1s\"\n";
     Setup::standard()
         .server(&format!("[server.limits]\n{limits}"))
         .start()

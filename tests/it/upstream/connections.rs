@@ -1,9 +1,10 @@
 //! Connections that are kept, that turn out to be closed, that are the client's own, that can't be had.
 
+use std::io::Write as _;
 use std::sync::mpsc;
 
 use super::{Bare, Behind};
-use crate::support::{Answer, Connection, Recorded, Rig, Setup, get, post, request};
+use crate::support::{Answer, Connection, Nobody, Recorded, Rig, Setup, get, post, request};
 
 /// Answers the first request of a connection; to the second it hangs up without a word, on the first `stale` connections.
 fn closing_the_second(stale: usize) -> impl Fn(&Recorded) -> Answer + Send + Sync + 'static {
@@ -96,11 +97,9 @@ fn s18_an_answer_that_has_begun_is_never_asked_for_again() {
 
 #[test]
 fn q07_nobody_there_is_unreachable() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let behind = Behind::start(&Setup::standard(), &format!("http://{closed}"));
+    let nobody = Nobody::new();
+    let url = format!("http://{}", nobody.address());
+    let behind = Behind::start(&Setup::standard(), &url);
     let answer = get("/public").send(behind.gate.address);
     assert_eq!(
         (answer.status, answer.reason().as_str()),
@@ -111,10 +110,10 @@ fn q07_nobody_there_is_unreachable() {
 #[test]
 fn q07_silence_is_a_timeout() {
     let rig = Setup::standard()
-        .upstream(r#"response_timeout = "200ms""#)
+        .routes("\"/hasty\" = { access = \"public\", timeout = \"200ms\" }")
         .start();
     rig.upstream.answer(|_| Answer::raw("").silent());
-    let answer = rig.send(&get("/public"));
+    let answer = rig.send(&get("/hasty"));
     assert_eq!(
         (answer.status, answer.reason().as_str()),
         (504, "upstream_timeout")
@@ -124,9 +123,51 @@ fn q07_silence_is_a_timeout() {
 }
 
 #[test]
+fn an_upload_may_take_longer_than_its_answer_may() {
+    let rig = Setup::standard()
+        .upstream(r#"response_timeout = "2s""#)
+        .start();
+    rig.upstream.answer(|request| match request.method() {
+        "POST" => Answer::ok(),
+        _ => Answer::raw("").silent(),
+    });
+    let mut client = Connection::open(rig.gate.address);
+    client.write("POST /public HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nsome");
+    rig.upstream.wait_for_text("some");
+    // That time passes, from beginning to end.
+    assert_eq!(rig.send(&get("/public")).status, 504);
+    client.write("more");
+    assert_eq!(client.read("POST").status, 200);
+}
+
+#[test]
+fn q07_an_upstream_that_takes_no_body_is_a_timeout() {
+    let bare = Bare::start(move |_, mut wire| {
+        wire.head();
+        loop {
+            std::thread::park(); // with its end of the connection open, unread
+        }
+    });
+    let behind = Behind::start(
+        &Setup::standard().upstream(r#"response_timeout = "200ms""#),
+        &bare.url(),
+    );
+    let mut client = super::Wire::open(behind.gate.address);
+    // More than all buffers on the way hold.
+    let length = 50 << 20;
+    client.write(format!(
+        "POST /public HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
+    ));
+    let mut sending = client.stream.try_clone().unwrap();
+    std::thread::spawn(move || sending.write_all(&vec![b'x'; length]));
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 504 "), "{head}");
+}
+
+#[test]
 fn waiting_for_room_ends_as_connecting_does() {
     let rig = Setup::standard()
-        .upstream("max_connections = 1\nconnect_timeout = \"300ms\"")
+        .upstream("max_connections = 1\nconnect_timeout = \"1s\"")
         .start();
     rig.upstream.hold();
     let mut first = Connection::open(rig.gate.address);

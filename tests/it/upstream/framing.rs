@@ -87,6 +87,22 @@ fn h16_hop_by_hop_headers_of_an_answer_end_here() {
 }
 
 #[test]
+fn a_service_that_speaks_http_1_0_ends_no_clients_connection() {
+    let rig = Rig::standard();
+    for (head, body) in [("", "abc"), ("content-length: 3\r\n", "abc")] {
+        rig.upstream
+            .answer(move |_| Answer::raw(format!("HTTP/1.0 200 OK\r\n{head}\r\n{body}")).closing());
+        let mut client = Connection::open(rig.gate.address);
+        for _ in 0..2 {
+            let answer = client.exchange(&get("/public"));
+            assert!(answer.raw.starts_with(b"HTTP/1.1 200 "), "{answer:?}");
+            assert_eq!(answer.header("connection"), "");
+            assert_eq!(answer.text(), "abc");
+        }
+    }
+}
+
+#[test]
 fn h16_a_length_where_there_is_no_body_confuses_nobody() {
     for status in ["204 No Content", "304 Not Modified"] {
         let rig = Rig::standard();

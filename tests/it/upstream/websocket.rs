@@ -286,7 +286,7 @@ fn s24_it_is_closed_when_its_token_expires() {
     let (bare, _head, rest) = greeting();
     let behind = Behind::start(&setup(), &bare.url());
     let mut client = Wire::open(behind.gate.address);
-    client.write(handshake("/ws", &bearer(now() + 2)));
+    client.write(handshake("/ws", &bearer(now() + 4)));
     client.head();
     assert_eq!(client.rest(), b"\x81\x05hello\x88\x0f\x03\xf0token expired");
     drop(client);
@@ -301,7 +301,7 @@ fn s24_it_outlives_its_token_where_the_configuration_says_so() {
     let setup = setup().also("[tokens]\nstreams_outlive_token = true");
     let behind = Behind::start(&setup, &bare.url());
     let mut client = Wire::open(behind.gate.address);
-    let expiry = now() + 3;
+    let expiry = now() + 4;
     client.write(handshake("/ws", &bearer(expiry)));
     client.head();
     while now() <= expiry {

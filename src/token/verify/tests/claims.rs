@@ -57,7 +57,7 @@ fn a_principal_says_what_its_token_says() {
     assert_eq!(principal.scopes, ["orders/read", "openid"]);
     assert_eq!(principal.groups, ["staff", "admin"]);
     assert_eq!(principal.expires, NOW + 3600.0);
-    assert_eq!(principal.claims.as_map()["username"], "jane");
+    assert_eq!(principal.claims.get("username").unwrap(), "jane");
 }
 
 #[test]
@@ -508,6 +508,6 @@ fn registered_claims_have_their_types() {
 fn c18_a_strange_claim_is_kept_as_it_is() {
     for email in ["a@b@c", "A@b.C", "a\0b", &"x".repeat(8000)] {
         let principal = principal(|_| {}, &with(json!({ "email": email })));
-        assert_eq!(principal.claims.as_map()["email"], email);
+        assert_eq!(principal.claims.get("email").unwrap(), email);
     }
 }
