@@ -98,7 +98,7 @@ impl Sides<'_> {
         }
     }
 
-    /// Tells what a forward proxy has no use for, and shows what it has to every destination without a pair of its own.
+    /// Tells what a forward proxy has no use for: whom its destinations are believed by stands beside each.
     pub(super) fn fit_forward_proxy(&self) {
         let why = "a destination's keys stand in `destinations`";
         match (self.item, self.authorities) {
