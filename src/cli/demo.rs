@@ -44,7 +44,7 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
     let (pool_listener, service_listener) = (loopback()?, loopback()?);
     let addresses = Addresses {
         gate: SocketAddr::new(arguments.listen, port(arguments)?),
-        admin: admin()?.local_addr()?, // free a moment ago, which will do for a demo
+        admin: admin(arguments)?.local_addr()?, // free a moment ago, which will do for a demo
         service: service_listener.local_addr()?,
         pool: pool_listener.local_addr()?,
     };
@@ -82,9 +82,14 @@ fn start(arguments: &Arguments) -> Result<app::Running, Box<dyn std::error::Erro
     Ok(running)
 }
 
-/// Where `portcullis ready` asks without a configuration, as the image's health check does; any free port if that is taken.
-fn admin() -> std::io::Result<TcpListener> {
-    TcpListener::bind(ADMIN).or_else(|_| TcpListener::bind((ADMIN.ip(), 0)))
+/// Where `portcullis ready` asks without a configuration, as the image's health check does; any free port if that is taken, or
+/// any will do for the gate too.
+fn admin(arguments: &Arguments) -> std::io::Result<TcpListener> {
+    let any = || TcpListener::bind((ADMIN.ip(), 0));
+    match arguments.port {
+        0 => any(),
+        _ => TcpListener::bind(ADMIN).or_else(|_| any()),
+    }
 }
 
 /// The gate's port: any free one for 0, which the printed commands must name.

@@ -36,7 +36,7 @@ const SIZES: [(&str, u64, u64); 13] = [
     ("idle", 10_000, 100),
     ("slow", 1_000, 20),
     ("mebibytes", 2048, 8),
-    ("drain", 60, 3),
+    ("drain", 60, 6),
     ("rate", 1_000, 50),
     ("callers", 1_000, 100),
     ("renew", 60, 12),
@@ -150,7 +150,7 @@ fn configuration(upstream: SocketAddr, jwks: &std::path::Path, workers: u64) -> 
 listen = "127.0.0.1:0"
 admin = "127.0.0.1:0"
 workers = {workers}
-drain_delay = "500ms"
+drain_delay = "2s"
 [server.limits]
 connections = 30000
 header_timeout = "3s"

@@ -387,6 +387,11 @@ fn serve(shared: &Shared, stream: TcpStream, index: usize) {
         // A script that was changed meanwhile speaks for those who were held.
         state.waiting -= 1;
         drop(state);
+        // Together, so that whoever has read the answer can know of the end.
+        #[cfg(target_os = "linux")]
+        if answer.ending == Ending::Close {
+            let _ = socket2::SockRef::from(&wire.stream).set_tcp_cork(true);
+        }
         if wire.stream.write_all(&answer.bytes).is_err() {
             return;
         }
