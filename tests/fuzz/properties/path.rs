@@ -116,7 +116,7 @@ fn admitting(path: &str, admitted: Kinds) {
     let all =
         || std::iter::once(&*readings.first).chain(readings.others.iter().map(String::as_str));
     assert!(all().all(|reading| reading.starts_with('/')), "{path:?}");
-    let seen = browser(path);
+    let seen = browser(path).filter(|_| !names_a_drive(path));
     let among = seen.as_deref().is_none_or(|seen| {
         all().any(|reading| reading == seen || reading.replace("%2F", "/") == seen)
     });
@@ -124,6 +124,12 @@ fn admitting(path: &str, admitted: Kinds) {
         among,
         "a browser reads {path:?} as {seen:?}, which is not among {readings:?}"
     );
+}
+
+/// Whether a segment looks like a Windows drive. The `url` crate lets no `..` leave one, whatever the scheme; browsers and the
+/// standard (WHATWG URL, shorten a path) keep them in file URLs alone.
+fn names_a_drive(path: &str) -> bool {
+    segments(path).any(|segment| matches!(segment.as_bytes(), [letter, b':' | b'|'] if letter.is_ascii_alphabetic()))
 }
 
 /// What the `url` crate makes of it, decoded.
@@ -134,8 +140,9 @@ fn browser(path: &str) -> Option<String> {
 }
 
 /// The paths that the tests' tables are made of.
-const PATHS: [&str; 64] = [
+const PATHS: [&str; 65] = [
     "/",
+    "/a:/../b",
     "/orders",
     "/orders/",
     "/orders/1",
