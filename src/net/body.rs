@@ -168,11 +168,11 @@ impl Streaming {
                 };
                 self.left = left;
                 let received = self.received.fetch_add(length, Ordering::Relaxed) + length;
-                if self.told == Some(received) || self.incoming.is_end_stream() {
-                    self.upload.complete(); // nobody asks again after the last byte
+                match self.told == Some(received) || self.incoming.is_end_stream() {
+                    true => self.upload.complete(), // nobody asks again after the last byte
+                    false => self.upload.hand(),
                 }
                 self.alarm.set(self.silence);
-                self.upload.hand();
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BodyFault(BodyCause::Broken)))),

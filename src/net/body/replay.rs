@@ -132,9 +132,9 @@ impl Reading {
 
     fn pass(&mut self, frame: Bytes, copy: &Copy) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         self.passed += frame.len() as u64;
-        self.upload.hand();
-        if self.told == Some(self.passed) || self.at_end(copy) {
-            self.upload.complete(); // nobody asks again after the last byte
+        match self.told == Some(self.passed) || self.at_end(copy) {
+            true => self.upload.complete(), // nobody asks again after the last byte
+            false => self.upload.hand(),
         }
         Poll::Ready(Some(Ok(Frame::data(frame))))
     }

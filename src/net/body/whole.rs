@@ -38,7 +38,6 @@ impl Whole {
     }
 
     pub(super) fn take(&mut self) -> Option<Frame<Bytes>> {
-        self.upload.hand();
         self.upload.complete();
         let bytes = std::mem::take(&mut self.bytes);
         (!bytes.is_empty()).then(|| Frame::data(bytes))
