@@ -54,7 +54,13 @@ pub struct Courier {
 }
 
 /// Serves one request that came over `line`. Never fails: whatever goes wrong is an answer.
-pub async fn serve(courier: &Courier, line: &Line, arrival: Arrival) -> Response<Answer> {
+///
+/// No `async fn`, which would hold its arguments twice: hyper moves what is returned here to its place, for each request.
+pub fn serve(
+    courier: Arc<Courier>,
+    line: Arc<Line>,
+    arrival: Arrival,
+) -> impl Future<Output = Response<Answer>> + Send {
     let snapshot = courier.live.load();
     let Arrival {
         request,
@@ -69,39 +75,43 @@ pub async fn serve(courier: &Courier, line: &Line, arrival: Arrival) -> Response
     if multiplexed {
         front::level(&mut parts);
     }
+    let has_body = !body.is_end_stream();
     let seen = Seen {
         client: client.map(|client| client.ip()),
         certified: tls.is_some(), // no listener here speaks TLS with who has shown no certificate
         fragment,
-        has_body: !body.is_end_stream(),
+        has_body,
     };
     let scheme = tls.map_or("http", |_| "https");
     let mut exchange = front::record(&courier.telemetry, courier.name, client, scheme, &parts);
     let page = browser::wants_page(&parts.method, &parts.headers);
     let mut body = Some(body);
 
-    let chosen = choose(courier, &snapshot, &parts, &seen);
-    let answered = match chosen {
-        Ok(destination) => {
-            exchange.route = Some(destination.name().clone());
-            let call = forward::Call {
-                courier,
-                snapshot: &snapshot,
-                line,
-                destination: &destination,
-            };
-            forward::forward(&call, parts, &mut body, &mut exchange).await
-        }
-        Err(refusal) => Err(refusal),
-    };
-    let mut response = answered.unwrap_or_else(|refusal| {
-        exchange.reason = Some(refusal.reason);
-        front::refuse(&refusal, &exchange.request_id, page, seen.has_body)
-    });
-    front::connect(&mut response, multiplexed, closing);
-    exchange.status = response.status().as_u16();
-    let unread = body.filter(|_| multiplexed && seen.has_body); // `forward` has not taken it
-    response.map(|content| Answer::new(content, exchange, tally, line).before(unread))
+    let chosen = choose(&courier, &snapshot, &parts, &seen);
+    let parts = Box::new(parts);
+    async move {
+        let answered = match &chosen {
+            Ok(destination) => {
+                exchange.route = Some(destination.name().clone());
+                let call = forward::Call {
+                    courier: &courier,
+                    snapshot: &snapshot,
+                    line: &line,
+                    destination,
+                };
+                forward::forward(&call, parts, &mut body, &mut exchange).await
+            }
+            Err(refusal) => Err(refusal.clone()),
+        };
+        let mut response = answered.unwrap_or_else(|refusal| {
+            exchange.reason = Some(refusal.reason);
+            front::refuse(&refusal, &exchange.request_id, page, has_body)
+        });
+        front::connect(&mut response, multiplexed, closing);
+        exchange.status = response.status().as_u16();
+        let unread = body.filter(|_| multiplexed && has_body); // `forward` has not taken it
+        response.map(|content| Answer::new(content, exchange, tally, &line).before(unread))
+    }
 }
 
 /// What the connection has shown of a request beside its head.

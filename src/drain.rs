@@ -3,6 +3,10 @@
 //! Serving → closing (still accepting; every answer says `Connection: close`) → closed (listeners shut, idle connections
 //! closed, requests in flight finish). The order is `app`'s; this only spreads the word.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -69,6 +73,31 @@ impl Watch {
     /// The phase now.
     pub fn phase(&self) -> Phase {
         *self.phase.borrow()
+    }
+
+    /// What comes of `work`; none if `phase` is reached before.
+    ///
+    /// `work` is polled for each of a connection's bytes and the phase changes twice in a process's life: once it is waited for,
+    /// it is looked at again only when it has changed. To be awaited by one task alone, which is the one that is then woken.
+    pub async fn unless<W: Future>(
+        &mut self,
+        phase: Phase,
+        mut work: Pin<&mut W>,
+    ) -> Option<W::Output> {
+        let told = self.phase.clone();
+        let mut reached = pin!(self.reached(phase));
+        let mut waiting = false;
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(Some(done));
+            }
+            if waiting && matches!(told.has_changed(), Ok(false)) {
+                return Poll::Pending;
+            }
+            waiting = true;
+            reached.as_mut().poll(cx).map(|()| None)
+        })
+        .await
     }
 
     /// Waits until `phase` is reached.

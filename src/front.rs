@@ -20,7 +20,7 @@ use crate::refusal::Refusal;
 use crate::telemetry::metrics::NO_ROUTE;
 use crate::telemetry::{Exchange, Telemetry};
 pub use answer::{Answer, Content};
-pub use tunnel::{Line, join};
+pub use tunnel::{Asked, Line, join};
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 

@@ -12,14 +12,12 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{Response, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 
 use crate::clock::Clock;
 use crate::front::{self, Answer, Line};
 use crate::http::browser;
 use crate::identity::ClientCertificate;
 use crate::net::conn::Arrival;
-use crate::net::tls::Secured;
 use crate::policy::permit::{Head, Permit};
 use crate::policy::session::Endpoint;
 use crate::policy::{Admission, admit};
@@ -57,20 +55,14 @@ struct Seen<'a> {
     certificate: Option<&'a ClientCertificate>,
 }
 
-impl<'a> Seen<'a> {
-    fn of(line: &'a Line, fragment: bool, tls: Option<&'a Secured>, body: &Incoming) -> Seen<'a> {
-        Seen {
-            line,
-            fragment,
-            has_body: !body.is_end_stream(),
-            scheme: tls.map_or("http", |_| "https"),
-            certificate: tls.and_then(|tls| tls.certificate.as_ref()),
-        }
-    }
-}
-
 /// Serves one request that came over `line`. Never fails: whatever goes wrong is an answer.
-pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answer> {
+///
+/// No `async fn`, which would hold its arguments twice: hyper moves what is returned here to its place, for each request.
+pub fn serve(
+    gate: Arc<Gate>,
+    line: Arc<Line>,
+    arrival: Arrival,
+) -> impl Future<Output = Response<Answer>> + Send {
     let snapshot = gate.live.load();
     let Arrival {
         request,
@@ -85,45 +77,64 @@ pub async fn serve(gate: &Gate, line: &Line, arrival: Arrival) -> Response<Answe
     if multiplexed {
         front::level(&mut parts);
     }
-    let seen = Seen::of(line, fragment, tls.as_deref(), &body);
-    let mut body = Some(body);
-    let mut exchange = front::record(&gate.telemetry, LISTENER, client, seen.scheme, &parts);
+    let scheme = tls.as_ref().map_or("http", |_| "https");
+    let mut exchange = front::record(&gate.telemetry, LISTENER, client, scheme, &parts);
     let page = browser::wants_page(&parts.method, &parts.headers);
-    let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
-    let mut visit = Visit::begin(&snapshot, &parts, seen.scheme, client);
+    let has_body = !body.is_end_stream();
+    let mut body = Some(body);
+    async move {
+        let seen = Seen {
+            line: &line,
+            fragment,
+            has_body,
+            scheme,
+            certificate: tls.as_ref().and_then(|tls| tls.certificate.as_ref()),
+        };
+        let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
+        let mut visit = Visit::begin(&snapshot, &parts, scheme, client);
 
-    let decided = decide(gate, &snapshot, &parts, &seen, &mut visit, &mut exchange).await;
-    let answered = match decided {
-        Ok(Decision::Own(endpoint)) => {
-            login::answer(gate, visit.as_mut(), endpoint, &parts, &mut exchange).await
-        }
-        Ok(Decision::Forward(permit)) if permit.is_preflight() && cors.answers_preflights() => {
-            Ok(cors.preflight(&parts))
-        }
-        Ok(Decision::Forward(permit)) => {
-            let request = (parts, &mut body);
-            forward::forward(gate, &snapshot, permit, &seen, request, &mut exchange)
+        let decided = decide(&gate, &snapshot, &parts, &seen, &mut visit, &mut exchange).await;
+        let answered = match &decided {
+            Ok(Decision::Own(endpoint)) => {
+                let visit = visit.as_mut();
+                // Seldom: not a part of what every request carries.
+                Box::pin(login::answer(
+                    &gate,
+                    visit,
+                    *endpoint,
+                    &parts,
+                    &mut exchange,
+                ))
                 .await
-                .map(|mut answer| {
-                    cors.replace(answer.headers_mut());
-                    answer
-                })
+            }
+            Ok(Decision::Forward(permit)) if permit.is_preflight() && cors.answers_preflights() => {
+                Ok(cors.preflight(&parts))
+            }
+            Ok(Decision::Forward(permit)) => {
+                let request = (&mut parts, &mut body);
+                forward::forward(&gate, &snapshot, permit, &seen, request, &mut exchange)
+                    .await
+                    .map(|mut answer| {
+                        cors.replace(answer.headers_mut());
+                        answer
+                    })
+            }
+            Err(refusal) => login::depart(&gate, visit.as_mut(), &parts, refusal, &mut exchange),
+        };
+        let mut response = answered.unwrap_or_else(|refusal| {
+            exchange.reason = Some(refusal.reason);
+            let mut response = front::refuse(&refusal, &exchange.request_id, page, has_body);
+            cors.expose_refusal(response.headers_mut());
+            response
+        });
+        if let Some(visit) = visit {
+            visit.leave(response.headers_mut());
         }
-        Err(refusal) => login::depart(gate, visit.as_mut(), &parts, refusal, &mut exchange),
-    };
-    let mut response = answered.unwrap_or_else(|refusal| {
-        exchange.reason = Some(refusal.reason);
-        let mut response = front::refuse(&refusal, &exchange.request_id, page, seen.has_body);
-        cors.expose_refusal(response.headers_mut());
-        response
-    });
-    if let Some(visit) = visit {
-        visit.leave(response.headers_mut());
+        front::connect(&mut response, multiplexed, closing);
+        exchange.status = response.status().as_u16();
+        let unread = body.filter(|_| multiplexed && has_body); // `forward` has not taken it
+        response.map(|content| Answer::new(content, exchange, tally, &line).before(unread))
     }
-    front::connect(&mut response, multiplexed, closing);
-    exchange.status = response.status().as_u16();
-    let unread = body.filter(|_| multiplexed && seen.has_body); // `forward` has not taken it
-    response.map(|content| Answer::new(content, exchange, tally, line).before(unread))
 }
 
 /// What is done with a request that is not refused.

@@ -267,7 +267,7 @@ pub async fn send(
     upstream: &Upstream,
     caller: Caller<'_>,
     right: &impl Right,
-    mut request: Request<RequestBody>,
+    mut request: Box<Request<RequestBody>>,
 ) -> Result<Response<Reply>, SendFault> {
     upstream.prepare(&mut request);
     let limit = right
@@ -296,7 +296,7 @@ pub async fn send(
                 }
                 return Ok(answer.map(|body| Reply::new(body, connection, upload)));
             }
-            Err(Failed::Unsent(unsent)) if connection.reused => request = *unsent,
+            Err(Failed::Unsent(unsent)) if connection.reused => request = unsent,
             Err(Failed::Unsent(_)) => {
                 return Err(SendFault::Protocol("it closed the connection".to_owned()));
             }
@@ -308,13 +308,13 @@ pub async fn send(
 }
 
 /// A copy of a request that may be sent twice: it asks for nothing to be changed (RFC 9110 §9.2.2) and has no body.
-fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+fn copy(request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
     let repeatable = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
     ) && request.body().is_end_stream();
     repeatable.then(|| {
-        let mut copy = Request::new(RequestBody::Empty);
+        let mut copy = Box::new(Request::new(RequestBody::Empty));
         *copy.method_mut() = request.method().clone();
         *copy.uri_mut() = request.uri().clone();
         *copy.version_mut() = request.version();
@@ -336,7 +336,7 @@ enum Failed {
 /// One request, and the head of its answer.
 async fn exchange(
     connection: &mut Connection,
-    request: Request<RequestBody>,
+    request: Box<Request<RequestBody>>,
     patience: Patience<'_>,
 ) -> Result<Response<Incoming>, Failed> {
     let exchanged = match &mut connection.via {

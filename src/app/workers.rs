@@ -137,18 +137,13 @@ impl Front {
         match self {
             Front::Gate(gate) => {
                 let (gate, serving) = (gate.clone(), line.clone());
-                let service = move |arrival| {
-                    let (gate, line) = (gate.clone(), serving.clone());
-                    async move { gate::serve(&gate, &line, arrival).await }
-                };
+                let service = move |arrival| gate::serve(gate.clone(), serving.clone(), arrival);
                 conn::serve_any(socket, client, security, limits, answer, watch, service).await;
             }
             Front::Courier(courier) => {
                 let (courier, serving) = (courier.clone(), line.clone());
-                let service = move |arrival| {
-                    let (courier, line) = (courier.clone(), serving.clone());
-                    async move { courier::serve(&courier, &line, arrival).await }
-                };
+                let service =
+                    move |arrival| courier::serve(courier.clone(), serving.clone(), arrival);
                 conn::serve_any(socket, client, security, limits, answer, watch, service).await;
             }
         }

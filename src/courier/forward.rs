@@ -34,7 +34,7 @@ pub(super) struct Call<'a> {
 /// Forwards one request.
 pub(super) async fn forward(
     call: &Call<'_>,
-    mut parts: Parts,
+    mut parts: Box<Parts>,
     body: &mut Option<Incoming>,
     exchange: &mut Exchange,
 ) -> Result<Response<Content>, Refusal> {

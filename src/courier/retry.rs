@@ -29,7 +29,7 @@ const TOO_LARGE_TO_SIGN: Refusal = Refusal::new(
 /// Sends a request with what the destination is to be shown.
 pub(super) async fn send(
     call: &Call<'_>,
-    mut parts: Parts,
+    mut parts: Box<Parts>,
     mut body: RequestBody,
     websocket: bool,
 ) -> Result<Response<Reply>, Refusal> {

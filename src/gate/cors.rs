@@ -26,16 +26,16 @@ pub(super) struct Page<'s> {
 impl<'s> Page<'s> {
     /// The page that sent a request with these headers.
     pub(super) fn of(cors: Option<&'s Cors>, headers: &HeaderMap) -> Page<'s> {
-        let origin = headers.get(header::ORIGIN);
-        let allowed = cors
-            .zip(origin)
-            .and_then(|(cors, origin)| match &cors.allow_origins {
+        let allowed = cors.and_then(|cors| {
+            let origin = headers.get(header::ORIGIN)?;
+            match &cors.allow_origins {
                 None => Some(HeaderValue::from_static("*")),
                 Some(origins) => origins
                     .iter()
                     .any(|known| known.as_bytes() == origin.as_bytes())
                     .then(|| origin.clone()),
-            });
+            }
+        });
         Page { cors, allowed }
     }
 

@@ -8,15 +8,13 @@ use std::time::Instant;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version, header,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 
 use super::{Gate, Seen};
 use crate::config::model::{Authorization, HostHeader};
 use crate::front::outward::{self, Wishes, check_length, join_cookies};
-use crate::front::{self, Content};
+use crate::front::{self, Asked, Content};
 use crate::http::{forwarded, hop};
 use crate::identity::{self, Proof};
 use crate::net::body::RequestBody;
@@ -35,48 +33,28 @@ const AUDIT: HeaderName = HeaderName::from_static("x-portcullis-audit");
 /// About as many headers are added to a request.
 const OURS: usize = 8;
 
-/// Forwards one permitted request.
+/// Forwards one permitted request; takes its body and its headers.
 pub(super) async fn forward(
     gate: &Gate,
     snapshot: &Snapshot,
-    permit: Permit<'_>,
+    permit: &Permit<'_>,
     seen: &Seen<'_>,
-    (mut parts, body): (Parts, &mut Option<Incoming>),
+    (parts, body): (&mut Parts, &mut Option<Incoming>),
     exchange: &mut Exchange,
 ) -> Result<Response<Content>, Refusal> {
-    let limit = permit
-        .route()
-        .body_bytes
-        .unwrap_or(snapshot.config.limits.body_bytes);
-    let length = check_length(&parts.headers, limit)?;
-    let (body, received) =
-        RequestBody::new(body.take(), limit, snapshot.config.limits.body_timeout);
-    exchange.received = received;
-
     let upstream = &snapshot.upstreams[permit.route().upstream];
-    let target = target(&permit, &parts.uri, to_empty(snapshot, &permit))?;
-    let wishes = Wishes::of(&mut parts, &body, upstream.protocol());
-    rewrite(snapshot, &permit, seen, &mut parts.headers, exchange)?;
-    let asked = wishes.repeat(&mut parts.headers);
-    if let Some(length) = length {
-        parts
-            .headers
-            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    let rewrites_location = upstream.settings().host_header == HostHeader::Upstream;
-    let ours = rewrites_location.then(|| ours(&parts.headers)).flatten();
-    parts.uri = Uri::from(target);
-    parts.version = Version::HTTP_11;
-
+    let Outgoing {
+        request,
+        asked,
+        ours,
+    } = prepare(snapshot, permit, seen, parts, body.take(), exchange)?;
     let sent = Instant::now();
     exchange.forwarded = Some(sent);
-    let pins = &seen.line.pins;
     let caller = Caller {
         worker: gate.worker,
-        pins,
+        pins: &seen.line.pins,
     };
-    let request = Request::from_parts(parts, body);
-    let answer = upstream::send(upstream, caller, &permit, request).await;
+    let answer = upstream::send(upstream, caller, permit, request).await;
     exchange.upstream = Some(sent.elapsed());
     let mut answer =
         answer.map_err(|fault| outward::refusal(upstream, &fault, &outward::SERVICE))?;
@@ -90,10 +68,57 @@ pub(super) async fn forward(
         return Ok(answer.map(|_| Content::Tunnel(Box::new(tunnel))));
     }
     hop::strip(answer.headers_mut());
-    if rewrites_location {
+    if rewrites_location(upstream) {
         point_back(answer.headers_mut(), upstream, ours.as_deref());
     }
     Ok(answer.map(Content::Upstream))
+}
+
+/// A request as the upstream gets it, and what is remembered for its answer.
+struct Outgoing {
+    request: Box<Request<RequestBody>>,
+    /// The WebSocket that is asked for.
+    asked: Option<Asked>,
+    /// What the request calls us, where a redirect may have to say it.
+    ours: Option<String>,
+}
+
+fn prepare(
+    snapshot: &Snapshot,
+    permit: &Permit<'_>,
+    seen: &Seen<'_>,
+    parts: &mut Parts,
+    body: Option<Incoming>,
+    exchange: &mut Exchange,
+) -> Result<Outgoing, Refusal> {
+    let limit = permit
+        .route()
+        .body_bytes
+        .unwrap_or(snapshot.config.limits.body_bytes);
+    let length = check_length(&parts.headers, limit)?;
+    let (body, received) = RequestBody::new(body, limit, snapshot.config.limits.body_timeout);
+    exchange.received = received;
+
+    let upstream = &snapshot.upstreams[permit.route().upstream];
+    let target = target(permit, &parts.uri, to_empty(snapshot, permit))?;
+    let wishes = Wishes::of(parts, &body, upstream.protocol());
+    rewrite(snapshot, permit, seen, &mut parts.headers, exchange)?;
+    let asked = wishes.repeat(&mut parts.headers);
+    if let Some(length) = length {
+        parts
+            .headers
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    let ours = rewrites_location(upstream).then(|| ours(&parts.headers));
+    let mut request = Box::new(Request::new(body));
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = Uri::from(target);
+    *request.headers_mut() = std::mem::take(&mut parts.headers);
+    Ok(Outgoing {
+        request,
+        asked,
+        ours: ours.flatten(),
+    })
 }
 
 /// Where tokens are taken out: where the one that was verified stood; of a preflight, which proves nothing, everywhere.
@@ -199,6 +224,11 @@ fn rewrite(
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Whether what the service calls itself must not reach the client.
+fn rewrites_location(upstream: &Upstream) -> bool {
+    upstream.settings().host_header == HostHeader::Upstream
+}
 
 /// What this request calls us, as an origin: from the headers that the upstream gets, so that a trusted proxy has its say.
 fn ours(headers: &HeaderMap) -> Option<String> {

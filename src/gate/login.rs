@@ -284,7 +284,7 @@ pub(super) fn depart(
     gate: &Gate,
     visit: Option<&mut Visit<'_>>,
     parts: &Parts,
-    refusal: Refusal,
+    refusal: &Refusal,
     exchange: &mut Exchange,
 ) -> Result<Response<Content>, Refusal> {
     let departure = visit.and_then(|visit| visit.depart(parts, gate.clock.now()));

@@ -89,7 +89,8 @@ pub async fn serve_any<F, R, B>(
     let (mut socket, tls) = match security {
         None => (socket, None),
         Some(config) => {
-            let handshake = early(&limits, &mut drain, tls::accept(config, socket));
+            // Boxed: its three kilobytes are gone when it is over, and the connection's other waits take less.
+            let handshake = Box::pin(early(&limits, &mut drain, tls::accept(config, socket)));
             let Some((socket, secured)) = handshake.await else {
                 return;
             };
@@ -178,10 +179,9 @@ async fn serve_http1<S, F, R, B>(
             .with_upgrades()
     );
     // How a connection ends is its client's affair: refused heads are answered, and requests are recorded, elsewhere.
-    tokio::select! {
-        biased;
-        _ = connection.as_mut() => return,
-        () = drain.reached(Phase::Closed) => {}
+    let over = drain.unless(Phase::Closed, connection.as_mut()).await;
+    if over.is_some() {
+        return;
     }
     // hyper's graceful shutdown would wait for a first request until its head is late, and would cut off the head of a later
     // one. The first is not waited for; the latter is answered, and that answer says that it is the last.

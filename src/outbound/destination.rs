@@ -64,7 +64,7 @@ enum Showing {
 /// A request that is ready to leave for its destination, and can go nowhere else.
 pub struct Outgoing<'d> {
     leave: Leave<'d>,
-    parts: Parts,
+    parts: Box<Parts>,
 }
 
 /// The right to send one request to this destination.
@@ -273,7 +273,7 @@ impl Destination {
     pub fn authorize(
         &self,
         lease: Option<&Lease>,
-        mut parts: Parts,
+        mut parts: Box<Parts>,
         payload: Payload,
         now: Timestamp,
     ) -> Result<Outgoing<'_>, Refusal> {
@@ -354,16 +354,19 @@ fn strip(headers: &mut HeaderMap, own: &HeaderName) {
     });
 }
 
-impl Outgoing<'_> {
+impl<'a> Outgoing<'a> {
     /// Sends it to where it may go. `websocket` says that it asks for one.
-    pub async fn send(
+    pub fn send(
         self,
-        caller: Caller<'_>,
+        caller: Caller<'a>,
         body: RequestBody,
         websocket: bool,
-    ) -> Result<Response<Reply>, SendFault> {
+    ) -> impl Future<Output = Result<Response<Reply>, SendFault>> + Send + 'a {
         let Outgoing { leave, parts } = self;
-        let upstream = leave.0.upstream(websocket);
-        upstream::send(upstream, caller, &leave, Request::from_parts(parts, body)).await
+        let request = Box::new(Request::from_parts(*parts, body));
+        async move {
+            let upstream = leave.0.upstream(websocket);
+            upstream::send(upstream, caller, &leave, request).await
+        }
     }
 }

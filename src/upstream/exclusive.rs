@@ -104,14 +104,14 @@ impl Exclusive {
     /// One request, and the head of its answer.
     pub(super) async fn exchange(
         &mut self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         patience: Patience<'_>,
     ) -> Exchanged {
         self.gauge.start();
         patience.begin(&mut self.alarm);
         // Where the connection is moved on just before, its answer need wake nobody; and without a waker there must be no budget
         // either, for one that is used up would answer that it wakes.
-        let answer = coop::unconstrained(self.sender.try_send_request(request));
+        let answer = coop::unconstrained(self.sender.try_send_request(*request));
         let mut answer = std::pin::pin!(answer);
         let exchanged = std::future::poll_fn(|cx| {
             let polled = if self.is_apart() {

@@ -39,7 +39,7 @@ impl Upstream {
                 return Ok(connection);
             }
         }
-        self.open(caller.worker, fresh).await
+        Box::pin(self.open(caller.worker, fresh)).await // seldom: not a part of what every request carries
     }
 
     async fn open(&self, worker: usize, fresh: bool) -> Result<Connection, SendFault> {

@@ -54,7 +54,8 @@ fn upstream(port: u16, change: impl FnOnce(&mut Settings)) -> Upstream {
 async fn ask(upstream: &Upstream, pins: &Pins) -> Result<Response<Reply>, SendFault> {
     let mut request = Request::new(RequestBody::Empty);
     *request.uri_mut() = "/".parse().unwrap();
-    send(upstream, Caller { worker: 0, pins }, &Allowed, request).await
+    let caller = Caller { worker: 0, pins };
+    send(upstream, caller, &Allowed, Box::new(request)).await
 }
 
 /// An HTTP/2 server whose answers have this header and these trailers; tells how many connections it had.

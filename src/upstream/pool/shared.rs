@@ -91,12 +91,12 @@ impl Stream {
     /// One request, and the head of its answer.
     pub(in crate::upstream) async fn exchange(
         &mut self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         patience: Patience<'_>,
     ) -> Exchanged {
         let mut alarm = Alarm::default();
         patience.begin(&mut alarm);
-        let mut answer = std::pin::pin!(self.sender.try_send_request(request));
+        let mut answer = std::pin::pin!(self.sender.try_send_request(*request));
         std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
             Poll::Pending => patience.poll(&mut alarm, cx).map(|()| None),
