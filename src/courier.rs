@@ -13,12 +13,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Response, Version};
-use http_body::Body as _;
+use http::{HeaderName, HeaderValue, Method, Response};
 
 use crate::clock::Clock;
-use crate::front::{self, Answer, Line};
-use crate::http::{browser, via};
+use crate::front::{Answer, Line, Received};
+use crate::http::via;
 use crate::net::conn::Arrival;
 use crate::outbound::{Named, Way};
 use crate::policy::permit::{Head, check_head};
@@ -62,80 +61,38 @@ pub fn serve(
     arrival: Arrival,
 ) -> impl Future<Output = Response<Answer>> + Send {
     let snapshot = courier.live.load();
-    let Arrival {
-        request,
-        fragment,
-        client,
-        tls,
-        tally,
-        closing,
-    } = arrival;
-    let (mut parts, body) = request.into_parts();
-    let multiplexed = parts.version >= Version::HTTP_2;
-    if multiplexed {
-        front::level(&mut parts);
-    }
-    let has_body = !body.is_end_stream();
-    let seen = Seen {
-        client: client.map(|client| client.ip()),
-        certified: tls.is_some(), // no listener here speaks TLS with who has shown no certificate
-        fragment,
-        has_body,
-    };
-    let scheme = tls.map_or("http", |_| "https");
-    let mut exchange = front::record(&courier.telemetry, courier.name, client, scheme, &parts);
-    let page = browser::wants_page(&parts.method, &parts.headers);
-    let mut body = Some(body);
-
-    let chosen = choose(&courier, &snapshot, &parts, &seen);
-    let parts = Box::new(parts);
+    let mut received = Received::new(&courier.telemetry, courier.name, arrival);
+    let chosen = choose(&courier, &snapshot, &received);
     async move {
         let answered = match &chosen {
             Ok(destination) => {
-                exchange.route = Some(destination.name().clone());
+                received.exchange.route = Some(destination.name().clone());
                 let call = forward::Call {
                     courier: &courier,
                     snapshot: &snapshot,
                     line: &line,
                     destination,
                 };
-                forward::forward(&call, parts, &mut body, &mut exchange).await
+                let request = (&mut received.parts, &mut received.body);
+                forward::forward(&call, request, &mut received.exchange).await
             }
             Err(refusal) => Err(refusal.clone()),
         };
-        let mut response = answered.unwrap_or_else(|refusal| {
-            exchange.reason = Some(refusal.reason);
-            front::refuse(&refusal, &exchange.request_id, page, has_body)
-        });
-        front::connect(&mut response, multiplexed, closing);
-        exchange.status = response.status().as_u16();
-        let unread = body.filter(|_| multiplexed && has_body); // `forward` has not taken it
-        response.map(|content| Answer::new(content, exchange, tally, &line).before(unread))
+        let response = answered.unwrap_or_else(|refusal| received.refuse(&refusal));
+        received.answer(response, &line)
     }
 }
 
-/// What the connection has shown of a request beside its head.
-struct Seen {
-    client: Option<IpAddr>,
-    /// Whether the client has shown a certificate.
-    certified: bool,
-    /// Whether the target had a `#`.
-    fragment: bool,
-    has_body: bool,
-}
-
 /// Where this request may go. Sync: nothing is connected to before it is known.
-fn choose(
-    courier: &Courier,
-    snapshot: &Snapshot,
-    parts: &Parts,
-    seen: &Seen,
-) -> Result<Named, Refusal> {
+fn choose(courier: &Courier, snapshot: &Snapshot, received: &Received) -> Result<Named, Refusal> {
+    let parts = &received.parts;
     let outbound = snapshot.outbound(courier.name).ok_or(Refusal::new(
         Reason::NoRoute,
         "this listener is no longer configured",
     ))?;
-    if !outbound.admits(seen.client, seen.certified) {
+    let address = received.client.map(|client| client.ip());
+    let certified = received.tls.is_some(); // no listener here speaks TLS with who has shown no certificate
+    if !outbound.admits(address, certified) {
         return Err(Refusal::new(
             Reason::NoRoute,
             "this listener does not serve you: your address is not among its clients, or you have shown no certificate",
@@ -152,8 +109,8 @@ fn choose(
         uri: &parts.uri,
         version: parts.version,
         headers: &parts.headers,
-        fragment: seen.fragment,
-        has_body: seen.has_body,
+        fragment: received.fragment,
+        has_body: received.has_body,
         scheme: "http",
         certificate: None,
         channel: Channel::default(),

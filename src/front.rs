@@ -12,9 +12,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, Version, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
 
-use crate::http::{forwarded, problem, trace};
+use crate::http::{browser, forwarded, problem, trace};
+use crate::net::conn::Arrival;
+use crate::net::tls::Secured;
+use crate::net::wire::Tally;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::telemetry::metrics::NO_ROUTE;
@@ -28,7 +33,7 @@ const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const REPEATED: usize = 16;
 
 /// Brings the head of an HTTP/2 request into the form that one of HTTP/1.1 has.
-pub fn level(parts: &mut Parts) {
+fn level(parts: &mut Parts) {
     name_host(parts);
     // Cookies in a thousand crumbs are one line, and the room that they took is not kept as long as the request (R07).
     let headers = &mut parts.headers;
@@ -52,43 +57,81 @@ fn name_host(parts: &mut Parts) {
     }
 }
 
-/// The record of a request, begun with what its head says: its id, and the trace that it belongs to.
-pub fn record(
-    telemetry: &Arc<Telemetry>,
-    listener: &'static str,
-    client: Option<SocketAddr>,
-    scheme: &'static str,
-    parts: &Parts,
-) -> Box<Exchange> {
-    let request_id = forwarded::request_id(&parts.headers);
-    let (method, uri) = (parts.method.clone(), parts.uri.clone());
-    let mut exchange = Exchange::begin(telemetry, listener, client, request_id, method, uri);
-    exchange.scheme = scheme;
-    exchange.trace = Some(trace::read(&parts.headers, telemetry.traces.begun()));
-    exchange
-}
-
-/// Says whether the connection closes behind this answer, where that is said in a header.
-pub fn connect<B>(response: &mut Response<B>, multiplexed: bool, closing: bool) {
-    if multiplexed {
-        response.headers_mut().remove(header::CONNECTION); // RFC 9113 §8.2.2
-    } else if closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response.headers_mut().insert(header::CONNECTION, CLOSE);
-    }
-}
-
-/// The answer to a refused request. One whose body was not read ends its connection, as a limit that was crossed does.
-pub fn refuse(
-    refusal: &Refusal,
-    request_id: &HeaderValue,
+/// A request that has come in, with its record begun.
+pub struct Received {
+    /// Its head.
+    pub parts: Parts,
+    /// Its body, until it is taken to be sent on.
+    pub body: Option<Incoming>,
+    /// Whether it had a body when it came.
+    pub has_body: bool,
+    /// Whether its target had a `#`.
+    pub fragment: bool,
+    /// Who sent it; none on a Unix socket.
+    pub client: Option<SocketAddr>,
+    /// What TLS has shown of the client; none without TLS.
+    pub tls: Option<Arc<Secured>>,
+    /// What is told of it when it ends.
+    pub exchange: Box<Exchange>,
+    /// Whether it is one of many on its connection.
+    multiplexed: bool,
+    /// Whether a refusal is a page.
     page: bool,
-    has_body: bool,
-) -> Response<Content> {
-    let mut response = problem::answer(refusal, request_id, page).map(Content::Whole);
-    if has_body || matches!(refusal.reason, Reason::BadRequest) {
-        response.headers_mut().insert(header::CONNECTION, CLOSE);
+    closing: bool,
+    tally: Tally,
+}
+
+impl Received {
+    /// Begins the record with what the head says: the request's id, and the trace that it belongs to.
+    pub fn new(telemetry: &Arc<Telemetry>, listener: &'static str, arrival: Arrival) -> Received {
+        let (mut parts, body) = arrival.request.into_parts();
+        let multiplexed = parts.version >= Version::HTTP_2;
+        if multiplexed {
+            level(&mut parts);
+        }
+        let request_id = forwarded::request_id(&parts.headers);
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
+        let client = arrival.client;
+        let mut exchange = Exchange::begin(telemetry, listener, client, request_id, method, uri);
+        exchange.scheme = arrival.tls.as_ref().map_or("http", |_| "https");
+        exchange.trace = Some(trace::read(&parts.headers, telemetry.traces.begun()));
+        Received {
+            page: browser::wants_page(&parts.method, &parts.headers),
+            parts,
+            has_body: !body.is_end_stream(),
+            body: Some(body),
+            fragment: arrival.fragment,
+            client,
+            tls: arrival.tls,
+            exchange,
+            multiplexed,
+            closing: arrival.closing,
+            tally: arrival.tally,
+        }
     }
-    response
+
+    /// The answer when it is refused. One whose body was not read ends its connection, as a limit that was crossed does.
+    pub fn refuse(&mut self, refusal: &Refusal) -> Response<Content> {
+        self.exchange.reason = Some(refusal.reason);
+        let answer = problem::answer(refusal, &self.exchange.request_id, self.page);
+        let mut response = answer.map(Content::Whole);
+        if self.has_body || matches!(refusal.reason, Reason::BadRequest) {
+            response.headers_mut().insert(header::CONNECTION, CLOSE);
+        }
+        response
+    }
+
+    /// The answer as it leaves: with the record, which ends with it.
+    pub fn answer(mut self, mut response: Response<Content>, line: &Line) -> Response<Answer> {
+        if self.multiplexed {
+            response.headers_mut().remove(header::CONNECTION); // RFC 9113 §8.2.2
+        } else if self.closing && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response.headers_mut().insert(header::CONNECTION, CLOSE);
+        }
+        self.exchange.status = response.status().as_u16();
+        let unread = self.body.filter(|_| self.multiplexed && self.has_body);
+        response.map(|content| Answer::new(content, self.exchange, self.tally, line).before(unread))
+    }
 }
 
 /// What is written to a client whose head never became a request: 408 and 431.

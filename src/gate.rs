@@ -9,13 +9,11 @@ mod login;
 
 use std::sync::Arc;
 
+use http::Response;
 use http::request::Parts;
-use http::{Response, Version};
-use http_body::Body as _;
 
 use crate::clock::Clock;
-use crate::front::{self, Answer, Line};
-use crate::http::browser;
+use crate::front::{Answer, Line, Received};
 use crate::identity::ClientCertificate;
 use crate::net::conn::Arrival;
 use crate::policy::permit::{Head, Permit};
@@ -64,76 +62,50 @@ pub fn serve(
     arrival: Arrival,
 ) -> impl Future<Output = Response<Answer>> + Send {
     let snapshot = gate.live.load();
-    let Arrival {
-        request,
-        fragment,
-        client,
-        tls,
-        tally,
-        closing,
-    } = arrival;
-    let (mut parts, body) = request.into_parts();
-    let multiplexed = parts.version >= Version::HTTP_2;
-    if multiplexed {
-        front::level(&mut parts);
-    }
-    let scheme = tls.as_ref().map_or("http", |_| "https");
-    let mut exchange = front::record(&gate.telemetry, LISTENER, client, scheme, &parts);
-    let page = browser::wants_page(&parts.method, &parts.headers);
-    let has_body = !body.is_end_stream();
-    let mut body = Some(body);
+    let mut received = Received::new(&gate.telemetry, LISTENER, arrival);
     async move {
+        let (parts, body) = (&mut received.parts, &mut received.body);
+        let exchange = &mut received.exchange;
         let seen = Seen {
             line: &line,
-            fragment,
-            has_body,
-            scheme,
-            certificate: tls.as_ref().and_then(|tls| tls.certificate.as_ref()),
+            fragment: received.fragment,
+            has_body: received.has_body,
+            scheme: exchange.scheme,
+            certificate: received
+                .tls
+                .as_ref()
+                .and_then(|tls| tls.certificate.as_ref()),
         };
         let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
-        let mut visit = Visit::begin(&snapshot, &parts, scheme, client);
+        let mut visit = Visit::begin(&snapshot, parts, seen.scheme, received.client);
 
-        let decided = decide(&gate, &snapshot, &parts, &seen, &mut visit, &mut exchange).await;
+        let decided = decide(&gate, &snapshot, parts, &seen, &mut visit, exchange).await;
         let answered = match &decided {
             Ok(Decision::Own(endpoint)) => {
-                let visit = visit.as_mut();
-                // Seldom: not a part of what every request carries.
-                Box::pin(login::answer(
-                    &gate,
-                    visit,
-                    *endpoint,
-                    &parts,
-                    &mut exchange,
-                ))
-                .await
+                login::answer(&gate, visit.as_mut(), *endpoint, parts, exchange).await
             }
             Ok(Decision::Forward(permit)) if permit.is_preflight() && cors.answers_preflights() => {
-                Ok(cors.preflight(&parts))
+                Ok(cors.preflight(parts))
             }
             Ok(Decision::Forward(permit)) => {
-                let request = (&mut parts, &mut body);
-                forward::forward(&gate, &snapshot, permit, &seen, request, &mut exchange)
+                forward::forward(&gate, &snapshot, permit, &seen, (parts, body), exchange)
                     .await
                     .map(|mut answer| {
                         cors.replace(answer.headers_mut());
                         answer
                     })
             }
-            Err(refusal) => login::depart(&gate, visit.as_mut(), &parts, refusal, &mut exchange),
+            Err(refusal) => login::depart(&gate, visit.as_mut(), parts, refusal, exchange),
         };
         let mut response = answered.unwrap_or_else(|refusal| {
-            exchange.reason = Some(refusal.reason);
-            let mut response = front::refuse(&refusal, &exchange.request_id, page, has_body);
+            let mut response = received.refuse(&refusal);
             cors.expose_refusal(response.headers_mut());
             response
         });
         if let Some(visit) = visit {
             visit.leave(response.headers_mut());
         }
-        front::connect(&mut response, multiplexed, closing);
-        exchange.status = response.status().as_u16();
-        let unread = body.filter(|_| multiplexed && has_body); // `forward` has not taken it
-        response.map(|content| Answer::new(content, exchange, tally, &line).before(unread))
+        received.answer(response, &line)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Response, StatusCode, Uri, Version, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 
 use super::{Courier, retry};
@@ -31,11 +31,10 @@ pub(super) struct Call<'a> {
     pub(super) destination: &'a Destination,
 }
 
-/// Forwards one request.
+/// Forwards one request; takes its body and its headers.
 pub(super) async fn forward(
     call: &Call<'_>,
-    mut parts: Box<Parts>,
-    body: &mut Option<Incoming>,
+    (parts, body): (&mut Parts, &mut Option<Incoming>),
     exchange: &mut Exchange,
 ) -> Result<Response<Content>, Refusal> {
     let limits = &call.snapshot.config.limits;
@@ -43,13 +42,9 @@ pub(super) async fn forward(
     let (body, received) = RequestBody::new(body.take(), limits.body_bytes, limits.body_timeout);
     exchange.received = received;
 
-    let wishes = Wishes::of(
-        &mut parts,
-        &body,
-        call.destination.upstream(false).protocol(),
-    );
+    let wishes = Wishes::of(parts, &body, call.destination.upstream(false).protocol());
     let websocket = wishes.websocket();
-    rewrite(call, &mut parts, exchange)?;
+    rewrite(call, parts, exchange)?;
     let asked = wishes.repeat(&mut parts.headers);
     if let Some(length) = length {
         parts
@@ -58,7 +53,8 @@ pub(super) async fn forward(
     }
     let sent = Instant::now();
     exchange.forwarded = Some(sent);
-    let answer = retry::send(call, parts, body, websocket).await;
+    let outgoing = Box::new(outward::take(parts));
+    let answer = retry::send(call, outgoing, body, websocket).await;
     exchange.upstream = Some(sent.elapsed());
     let mut answer = answer?;
     if let (StatusCode::SWITCHING_PROTOCOLS, Some(asked)) = (answer.status(), asked) {
@@ -96,7 +92,6 @@ fn rewrite(call: &Call<'_>, parts: &mut Parts, exchange: &Exchange) -> Result<()
     }
     headers.append(header::VIA, call.courier.via.clone());
     parts.uri = Uri::from(target.unwrap_or(PathAndQuery::from_static("/")));
-    parts.version = Version::HTTP_11;
     Ok(())
 }
 

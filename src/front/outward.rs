@@ -3,7 +3,7 @@
 //! The same for a service behind the gate and for a destination of the courier: only the words differ.
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Request, header};
 use hyper::upgrade::OnUpgrade;
 
 use super::tunnel::Asked;
@@ -54,6 +54,15 @@ impl Wishes {
         }
         self.websocket
     }
+}
+
+/// The head as it leaves: what was rewritten, over HTTP/1.1 until a connection speaks otherwise, and not what hyper attached to it.
+pub fn take(parts: &mut Parts) -> Parts {
+    let (mut outgoing, ()) = Request::new(()).into_parts();
+    outgoing.method = std::mem::take(&mut parts.method);
+    outgoing.uri = std::mem::take(&mut parts.uri);
+    outgoing.headers = std::mem::take(&mut parts.headers);
+    outgoing
 }
 
 /// The body's length if it is told, as a number: what is sent on is this number, not the client's spelling of it.

@@ -110,12 +110,9 @@ fn prepare(
             .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     let ours = rewrites_location(upstream).then(|| ours(&parts.headers));
-    let mut request = Box::new(Request::new(body));
-    *request.method_mut() = parts.method.clone();
-    *request.uri_mut() = Uri::from(target);
-    *request.headers_mut() = std::mem::take(&mut parts.headers);
+    parts.uri = Uri::from(target);
     Ok(Outgoing {
-        request,
+        request: Box::new(Request::from_parts(outward::take(parts), body)),
         asked,
         ours: ours.flatten(),
     })

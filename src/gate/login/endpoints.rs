@@ -49,9 +49,14 @@ pub(in crate::gate) async fn answer(
     exchange: &mut Exchange,
 ) -> Result<Response<Content>, Refusal> {
     let visit = visit.ok_or(NOWHERE)?; // there is one wherever there are such paths
+    // Boxed: not a part of what every request of the gate carries.
     let response = match (endpoint, &parts.method) {
-        (Endpoint::Callback, &Method::GET) => callback(gate, visit, parts, exchange).await,
-        (Endpoint::Logout, &Method::GET | &Method::POST) => log_out(gate, visit, parts).await,
+        (Endpoint::Callback, &Method::GET) => {
+            Box::pin(callback(gate, visit, parts, exchange)).await
+        }
+        (Endpoint::Logout, &Method::GET | &Method::POST) => {
+            Box::pin(log_out(gate, visit, parts)).await
+        }
         (Endpoint::Callback, _) => Err(wrong_method("GET")),
         (Endpoint::Logout, _) => Err(wrong_method("GET, POST")),
     };
