@@ -30,7 +30,7 @@ fn principal(claims: Value) -> Principal {
         pool_index: 0,
         token_use: TokenUse::Access,
         expires: 0.0,
-        key: (String::new(), [0; 32]),
+        key: None,
         sub: text("sub"),
         client_id: text("client_id"),
         scopes: Vec::new(),

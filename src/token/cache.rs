@@ -8,11 +8,13 @@
 mod tests;
 
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use quick_cache::sync::Cache;
+use quick_cache::UnitWeighter;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use super::keys::Keys;
 use super::trust::Trust;
@@ -21,7 +23,7 @@ use crate::clock::Timestamp;
 
 /// A bounded cache of verified tokens. No token lies in memory, only its digest.
 pub struct TokenCache {
-    entries: Option<Cache<Digest, Arc<Principal>>>,
+    entries: Option<Entries>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -29,12 +31,36 @@ pub struct TokenCache {
 /// The SHA-256 of a token's bytes.
 pub type Digest = [u8; 32];
 
+type Entries = Cache<Digest, Arc<Principal>, UnitWeighter, BuildHasherDefault<Itself>>;
+
+/// Digests are spread as well as any hash spreads, and who could look for some that fall together would need as many good tokens.
+#[derive(Default)]
+struct Itself(u64);
+
+impl Hasher for Itself {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_ne_bytes(*first);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 impl TokenCache {
     /// A cache that holds `entries`, and an eighth more at most; 0 remembers nothing. (It is kept in shards, and digests do not fall
     /// evenly: without some room to spare, as many tokens in turn would push each other out.)
     pub fn new(entries: usize) -> TokenCache {
+        let remembering = |entries: usize| {
+            let room = entries.saturating_add(entries / 8);
+            let hasher = BuildHasherDefault::default();
+            let lifecycle = DefaultLifecycle::default();
+            Cache::with(room, room as u64, UnitWeighter, hasher, lifecycle)
+        };
         TokenCache {
-            entries: (entries > 0).then(|| Cache::new(entries.saturating_add(entries / 8))),
+            entries: (entries > 0).then(|| remembering(entries)),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -95,11 +121,11 @@ impl TokenCache {
             entries.remove(digest);
             return None;
         }
-        let (kid, thumbprint) = &principal.key;
-        let held = keys
-            .of(principal.pool_index)?
-            .find(kid)
-            .is_some_and(|key| key.thumbprint == *thumbprint);
+        let set = keys.of(principal.pool_index)?;
+        let held = principal.key.as_ref().is_some_and(|key| {
+            let now = set.find(&key.kid);
+            now.is_some_and(|now| Arc::ptr_eq(now, key) || now.thumbprint == key.thumbprint)
+        });
         if !held {
             entries.remove(digest);
             return None;

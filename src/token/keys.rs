@@ -36,7 +36,8 @@ pub struct VerifyKey {
 /// The keys of one pool at one moment, swapped whole.
 #[derive(Default)]
 pub struct KeySet {
-    by_kid: HashMap<String, Arc<VerifyKey>>,
+    /// Sorted by their `kid`: a pool has two or three.
+    keys: Vec<Arc<VerifyKey>>,
 }
 
 /// Why a document is no JWKS: one sentence, no bytes of the document.
@@ -77,30 +78,30 @@ impl KeySet {
             }
             return Err(KeySetFault(why));
         }
-        let by_kid = loaded.by_kid;
-        Ok((KeySet { by_kid }, loaded.dropped))
+        let mut keys: Vec<_> = loaded.by_kid.into_values().collect();
+        keys.sort_unstable_by(|one, other| one.kid.cmp(&other.kid));
+        Ok((KeySet { keys }, loaded.dropped))
     }
 
     /// The key with this `kid`.
     pub fn find(&self, kid: &str) -> Option<&Arc<VerifyKey>> {
-        self.by_kid.get(kid)
+        let at = self.keys.binary_search_by(|key| key.kid.as_str().cmp(kid));
+        at.ok().map(|at| &self.keys[at])
     }
 
     /// The key ids, sorted: for status and logs.
     pub fn kids(&self) -> Vec<&str> {
-        let mut kids: Vec<&str> = self.by_kid.keys().map(String::as_str).collect();
-        kids.sort_unstable();
-        kids
+        self.keys.iter().map(|key| key.kid.as_str()).collect()
     }
 
     /// How many keys there are.
     pub fn len(&self) -> usize {
-        self.by_kid.len()
+        self.keys.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_kid.is_empty()
+        self.keys.is_empty()
     }
 }
 

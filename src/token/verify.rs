@@ -41,8 +41,8 @@ pub struct Principal {
     pub token_use: TokenUse,
     /// `exp`, in seconds since the epoch.
     pub expires: Timestamp,
-    /// `kid` and thumbprint of the key that signed it.
-    pub key: (String, [u8; 32]),
+    /// The key that signed it; none of what was tried without a token.
+    pub key: Option<Arc<VerifyKey>>,
     /// Who, if the token says so.
     pub sub: Option<String>,
     /// The client the token was issued to: the client claim of an access token; `azp` of an ID token, else its `aud`.
@@ -131,7 +131,7 @@ impl Principal {
 
     fn new(
         (pool_index, pool): (usize, &Arc<Pool>),
-        key: (String, [u8; 32]),
+        key: Option<Arc<VerifyKey>>,
         standing: Standing,
         claims: Claims,
     ) -> Principal {
@@ -251,7 +251,7 @@ fn check(
     let key = find_key(set.as_deref(), kid, index, refreshed)?;
     check_signature(&compact, &header, key)?;
     let standing = rules::check(&claims, pool, header.is_access_typ, now)?;
-    let key = (key.kid.clone(), key.thumbprint);
+    let key = Some(Arc::clone(key));
     Ok(Principal::new((index, pool), key, standing, claims))
 }
 
@@ -312,7 +312,7 @@ fn find_key<'a>(
     kid: &str,
     pool: usize,
     refreshed: bool,
-) -> Result<&'a VerifyKey, Stop> {
+) -> Result<&'a Arc<VerifyKey>, Stop> {
     match (set.map(|set| set.find(kid)), refreshed) {
         (Some(Some(key)), _) => Ok(key),
         (_, false) => Err(Stop::NeedKeys(pool)),

@@ -18,7 +18,7 @@ const LIFETIME: Timestamp = 3600.0;
 /// The principal that a good token of this pool with these claims would give. Missing are filled in: `iss`, `exp` (an
 /// hour from now), `token_use`, the client (the first accepted one), and `aud` where the pool asks for one.
 ///
-/// Its `key` names no key, so a token cache never hands it out.
+/// It has no `key`, so a token cache never hands it out.
 pub fn trial(
     claims: Claims,
     trust: &Trust,
@@ -37,12 +37,7 @@ pub fn trial(
     fill_in(&mut map, pool, now);
     let claims = Claims::from(map);
     let standing = rules::check(&claims, pool, false, now)?;
-    Ok(Principal::new(
-        (index, pool),
-        Default::default(),
-        standing,
-        claims,
-    ))
+    Ok(Principal::new((index, pool), None, standing, claims))
 }
 
 fn fill_in(map: &mut Map<String, Value>, pool: &Pool, now: Timestamp) {

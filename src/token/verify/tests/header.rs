@@ -572,5 +572,7 @@ fn the_key_is_told_by_the_principal() {
     };
     let set: &Arc<_> = keys.0[0].as_ref().expect("keys");
     let key = set.find(a1().kid).expect("the key");
-    assert_eq!(principal.key, (a1().kid.to_owned(), key.thumbprint));
+    let signed_by = principal.key.as_ref();
+    assert_eq!(signed_by.map(|key| key.thumbprint), Some(key.thumbprint));
+    assert_eq!(signed_by.map(|key| &*key.kid), Some(a1().kid));
 }
