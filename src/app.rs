@@ -165,7 +165,11 @@ fn build(
     reading: &Reading,
 ) -> Result<Snapshot, BuildFault> {
     let _entered = control.enter();
-    Snapshot::build(config, workers, clock, &|path| reading.read(path))
+    let snapshot = Snapshot::build(config, workers, clock, &|path| reading.read(path))?;
+    for warning in &snapshot.config.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(snapshot)
 }
 
 fn workers(server: &Server) -> usize {

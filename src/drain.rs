@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::task::coop;
 
 /// How far the process is on its way out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,14 +79,15 @@ impl Watch {
     /// What comes of `work`; none if `phase` is reached before.
     ///
     /// `work` is polled for each of a connection's bytes and the phase changes twice in a process's life: once it is waited for,
-    /// it is looked at again only when it has changed. To be awaited by one task alone, which is the one that is then woken.
+    /// it is looked at again only when it has changed. To be awaited by one task alone, which is the one that is then woken; and
+    /// not out of that task's budget, for a wait that was put off by one that is used up would be taken for one that was begun.
     pub async fn unless<W: Future>(
         &mut self,
         phase: Phase,
         mut work: Pin<&mut W>,
     ) -> Option<W::Output> {
         let told = self.phase.clone();
-        let mut reached = pin!(self.reached(phase));
+        let mut reached = pin!(coop::unconstrained(self.reached(phase)));
         let mut waiting = false;
         poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
@@ -133,3 +135,6 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::compile;
 use crate::config::model::{self, Config, JwksSource};
 use crate::credential::Credentials;
@@ -140,7 +140,7 @@ impl Snapshot {
     }
 
     fn compile(
-        config: Config,
+        mut config: Config,
         old: Option<&Snapshot>,
         workers: usize,
         clock: &Clock,
@@ -157,6 +157,7 @@ impl Snapshot {
             listener(settings.tls.as_ref(), known, clock, read)
         };
         let outbound = outbound(&config, old, &credentials, workers, listening)?;
+        warn_of_expired(&mut config.warnings, &certificates, &outbound, clock.now());
         let plans = config.routes.iter().chain(&policy.unrouted);
         let plans = plans.map(|route| &*route.headers);
         Ok(Snapshot {
@@ -223,6 +224,27 @@ fn listener(
     match known {
         Some(known) => known.renew(tls, read, clock.now()).map(Some),
         None => Certificates::load(tls, read).map(Arc::new).map(Some),
+    }
+}
+
+/// A certificate that has expired is taken where there is no other, and told of: whoever connects may refuse it.
+fn warn_of_expired(
+    warnings: &mut Vec<String>,
+    gate: &Option<Arc<Certificates>>,
+    outbound: &[Outbound],
+    now: Timestamp,
+) {
+    let courier = outbound.iter().map(|outbound| {
+        let table = format!("[outbound.{}]", outbound.name());
+        (table, outbound.certificates.as_ref())
+    });
+    let gate = ("[server]".to_owned(), gate.as_ref());
+    for (table, certificates) in std::iter::once(gate).chain(courier) {
+        if certificates.is_some_and(|certificates| certificates.have_expired(now)) {
+            warnings.push(format!(
+                "{table} tls: the certificate in cert_file has expired"
+            ));
+        }
     }
 }
 

@@ -371,7 +371,13 @@ fn classify(error: &hyper::Error) -> SendFault {
         }
         source = cause.source();
     }
-    SendFault::Protocol(error.to_string())
+    SendFault::Protocol(with_causes(error))
+}
+
+/// An error with what is behind it: hyper's own words ("connection error") say too little to whoever has to change something.
+fn with_causes(error: &hyper::Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }
 
 #[cfg(test)]

@@ -42,9 +42,6 @@ pub(super) fn learn(arguments: &Arguments) -> ExitCode {
         eprintln!("portcullis: {fault}");
         return ExitCode::from(BAD);
     }
-    for warning in &loaded.config.warnings {
-        tracing::warn!("{warning}");
-    }
     tracing::warn!(
         time = ?arguments.time,
         "LEARNING: everything is let through, whatever token it carries or lacks, and on paths that no route names"

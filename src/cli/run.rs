@@ -20,9 +20,6 @@ pub(super) fn run(source: &Source) -> ExitCode {
         eprintln!("portcullis: {fault}");
         return ExitCode::from(BAD);
     }
-    for warning in &loaded.config.warnings {
-        tracing::warn!("{warning}");
-    }
     match app::start(origin, loaded) {
         Ok(running) => {
             running.wait();

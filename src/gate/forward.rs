@@ -47,7 +47,7 @@ pub(super) async fn forward(
         request,
         asked,
         ours,
-    } = prepare(snapshot, permit, seen, parts, body.take(), exchange)?;
+    } = prepare(snapshot, permit, seen, (parts, body), exchange)?;
     let sent = Instant::now();
     exchange.forwarded = Some(sent);
     let caller = Caller {
@@ -87,8 +87,7 @@ fn prepare(
     snapshot: &Snapshot,
     permit: &Permit<'_>,
     seen: &Seen<'_>,
-    parts: &mut Parts,
-    body: Option<Incoming>,
+    (parts, body): (&mut Parts, &mut Option<Incoming>),
     exchange: &mut Exchange,
 ) -> Result<Outgoing, Refusal> {
     let limit = permit
@@ -96,7 +95,8 @@ fn prepare(
         .body_bytes
         .unwrap_or(snapshot.config.limits.body_bytes);
     let length = check_length(&parts.headers, limit)?;
-    let (body, received) = RequestBody::new(body, limit, snapshot.config.limits.body_timeout);
+    let (body, received) =
+        RequestBody::new(body.take(), limit, snapshot.config.limits.body_timeout);
     exchange.received = received;
 
     let upstream = &snapshot.upstreams[permit.route().upstream];

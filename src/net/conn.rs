@@ -72,6 +72,9 @@ pub async fn serve<S, F, R, B>(
 }
 
 /// Serves one connection to its end, whatever it speaks: HTTP/1 or HTTP/2, within TLS if `security` is given.
+///
+/// What it may come to is boxed: kilobytes that are told apart only now, while each move of the connection's task would move the
+/// largest.
 pub async fn serve_any<F, R, B>(
     socket: Socket,
     client: Option<SocketAddr>,
@@ -89,7 +92,6 @@ pub async fn serve_any<F, R, B>(
     let (mut socket, tls) = match security {
         None => (socket, None),
         Some(config) => {
-            // Boxed: its three kilobytes are gone when it is over, and the connection's other waits take less.
             let handshake = Box::pin(early(&limits, &mut drain, tls::accept(config, socket)));
             let Some((socket, secured)) = handshake.await else {
                 return;
@@ -101,7 +103,7 @@ pub async fn serve_any<F, R, B>(
         None | Some(Opening::Nothing) => {}
         Some(Opening::Http1(opening)) => {
             let wire = Wire::new(socket, opening, limits, answer);
-            serve_http1(wire, client, tls, limits, drain, service).await;
+            Box::pin(serve_http1(wire, client, tls, limits, drain, service)).await;
         }
         Some(Opening::Http2(opening)) => {
             let phase = drain.clone();
@@ -115,7 +117,7 @@ pub async fn serve_any<F, R, B>(
                     closing: phase.phase() >= Phase::Closing,
                 })
             };
-            streams::serve(socket, opening, limits, drain, service).await;
+            Box::pin(streams::serve(socket, opening, limits, drain, service)).await;
         }
     }
 }

@@ -51,6 +51,7 @@ pub struct Scan {
     at: At,
     seen: Seen,
     head_bytes: usize,
+    head_lines: usize,
     whole: Option<Seen>,
     pending: Vec<u8>,
 }
@@ -61,6 +62,7 @@ impl Default for Scan {
             at: At::Between,
             seen: Seen::default(),
             head_bytes: 0,
+            head_lines: 0,
             whole: None,
             pending: Vec::new(),
         }
@@ -127,6 +129,11 @@ impl Scan {
         self.head_bytes
     }
 
+    /// Lines of that head, its first and the empty one behind it among them.
+    pub fn head_lines(&self) -> usize {
+        self.head_lines
+    }
+
     fn skip_empty_lines(&mut self, bytes: &[u8]) -> usize {
         let empty = bytes
             .iter()
@@ -139,6 +146,7 @@ impl Scan {
             };
             self.seen = Seen::default();
             self.head_bytes = 0;
+            self.head_lines = 0;
         }
         empty
     }
@@ -150,6 +158,7 @@ impl Scan {
             None => (bytes, false),
         };
         self.head_bytes = self.head_bytes.saturating_add(line.len());
+        self.head_lines += usize::from(ended);
         if first_line && memchr::memchr(b'#', line).is_some() {
             self.seen.fragment = true;
         }

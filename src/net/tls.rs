@@ -59,6 +59,8 @@ pub struct Certificates {
     /// What they were made from: files and settings.
     digest: [u8; 32],
     config: Arc<ServerConfig>,
+    /// When the listener's own certificate ends, if that can be read.
+    ends: Option<Timestamp>,
 }
 
 /// What TLS has shown of a client.
@@ -104,7 +106,13 @@ impl Certificates {
         Ok(Certificates {
             digest: files.digest(settings),
             config: Arc::new(files.compile(settings, now)?),
+            ends: files.ends(),
         })
+    }
+
+    /// Whether the time of the listener's own certificate is over.
+    pub fn have_expired(&self, now: Timestamp) -> bool {
+        self.ends.is_some_and(|end| end <= now)
     }
 
     /// What new connections are served with.
@@ -149,6 +157,12 @@ impl Files {
         digest
     }
 
+    /// When the certificate's time is over.
+    fn ends(&self) -> Option<Timestamp> {
+        let leaf = CertificateDer::pem_slice_iter(&self.certificate).next()?;
+        certificate::ends(&leaf.ok()?)
+    }
+
     /// Everything a handshake needs. With `now`, a certificate whose time is over is refused.
     fn compile(
         &self,
@@ -156,9 +170,7 @@ impl Files {
         now: Option<Timestamp>,
     ) -> Result<ServerConfig, CertificateFault> {
         let chain = certificates(&self.certificate).map_err(CertificateFault::Certificate)?;
-        if let (Some(now), Some(leaf)) = (now, chain.first())
-            && certificate::ends(leaf).is_some_and(|end| end <= now)
-        {
+        if now.is_some_and(|now| self.ends().is_some_and(|end| end <= now)) {
             return Err(CertificateFault::Expired);
         }
         let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| CertificateFault::Key)?;

@@ -3,20 +3,21 @@
 //! hyper's own header timeout also closes idle connections and answers nothing; here a slow head gets its 408, a head over
 //! the limit its 431, and an idle connection is closed when *its* time is over. Bytes are never changed on their way.
 
+mod tally;
+
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
 
 use super::alarm::Alarm;
-use super::scan::{Framing, Scan, Seen};
 use super::stall::Stall;
 use crate::reason::Reason;
+pub use tally::Tally;
 
 /// What a connection may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,9 @@ pub struct WireLimits {
     pub stall_timeout: Duration,
 }
 
+/// hyper takes a hundred header lines, and answers to more of them with a bare 431 that nobody hears of (R08). With them come the
+/// request line and an empty one.
+const HEAD_LINES: usize = 102;
 /// A client that has closed its side, and whose answer is still to come, is answered if that takes no longer than this.
 /// Whether it is still there can't be known before something is written: `nc -N` waits, a browser's tab is gone (R12, S20).
 const HALF_CLOSED: Duration = Duration::from_secs(1);
@@ -74,82 +78,6 @@ enum Wait {
     Head,
     /// The next request, after so many were served.
     Idle(u64),
-}
-
-/// What is shared between a connection's socket and its requests.
-#[derive(Clone, Default)]
-pub struct Tally(Option<Arc<Mutex<Progress>>>);
-
-#[derive(Default)]
-struct Progress {
-    scan: Scan,
-    begun: u64,
-    ended: u64,
-    ended_at: Option<Instant>,
-    /// Of a half-closed connection, whose end can be told once the answer has left.
-    waker: Option<Waker>,
-    tunnel: bool,
-}
-
-impl Tally {
-    /// One that counts nothing: the streams of an HTTP/2 connection are counted elsewhere.
-    pub(super) fn none() -> Tally {
-        Tally(None)
-    }
-
-    fn new() -> Tally {
-        Tally(Some(Arc::default()))
-    }
-
-    /// hyper has handed over a request whose body is framed like this; answers what its head was seen to hold.
-    pub fn begin(&self, framing: Framing) -> Seen {
-        self.with(|progress| {
-            progress.begun += 1;
-            progress.scan.body(framing)
-        })
-    }
-
-    /// The answer to the request has left.
-    pub fn end(&self) {
-        let waker = self.with(|progress| {
-            progress.ended += 1;
-            progress.ended_at = Some(Instant::now());
-            progress.waker.take()
-        });
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// HTTP is over: what follows is another protocol's, and has no heads.
-    pub fn tunnel(&self) {
-        self.with(|progress| progress.tunnel = true);
-    }
-
-    /// Whether not a byte of a request has come in.
-    pub(super) fn is_untouched(&self) -> bool {
-        self.with(|progress| progress.begun == 0 && progress.scan.between())
-    }
-
-    /// Whether a head has begun and is not whole.
-    pub(super) fn in_head(&self) -> bool {
-        self.with(|progress| progress.scan.in_head())
-    }
-
-    fn with<T: Default>(&self, look: impl FnOnce(&mut Progress) -> T) -> T {
-        let Some(progress) = &self.0 else {
-            return T::default();
-        };
-        // Counters stay right whatever a panicking holder was about to do.
-        look(&mut progress.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Progress {
-    /// Whether a request is being answered.
-    fn is_answering(&self) -> bool {
-        self.tunnel || self.begun > self.ended
-    }
 }
 
 /// Puts what was read before into `buf`, as far as it fits; false when there is nothing left of it.
@@ -198,7 +126,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             let begins = progress.scan.in_head() && !was_in_head;
             (
                 begins,
-                progress.scan.head_bytes() <= self.limits.header_bytes,
+                progress.scan.head_bytes() <= self.limits.header_bytes
+                    && progress.scan.head_lines() <= HEAD_LINES,
             )
         });
         if begins {
@@ -245,7 +174,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Writes the last answer, then reads as ended.
+    /// Writes the last answer, then reads as ended, once its client could read it: hyper, whose head has ended too early, drops the
+    /// connection as it is.
     fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(answer) = self
             .farewell
@@ -260,7 +190,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             answer.advance(written);
         }
         let flushed = Pin::new(&mut self.socket).poll_flush(cx);
-        self.stall.watch(cx, flushed)
+        ready!(self.stall.watch(cx, flushed))?;
+        self.poll_close(cx)
+    }
+
+    /// Closes our side, and reads what the client may still be sending.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !matches!(self.parting, Parting::Lingering(..)) {
+            let shut = Pin::new(&mut self.socket).poll_shutdown(cx);
+            ready!(self.stall.watch(cx, shut))?;
+            if !self.is_unread() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut alarm = Alarm::default();
+            alarm.set(LINGER);
+            self.parting = Parting::Lingering(alarm, LINGER_BYTES);
+        }
+        self.poll_linger(cx)
     }
 
     /// What a write came to. A half-closed client that takes bytes is still there.
@@ -382,17 +328,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !matches!(self.parting, Parting::Lingering(..)) {
-            let shut = Pin::new(&mut self.socket).poll_shutdown(cx);
-            ready!(self.stall.watch(cx, shut))?;
-            if !self.is_unread() {
-                return Poll::Ready(Ok(()));
-            }
-            let mut alarm = Alarm::default();
-            alarm.set(LINGER);
-            self.parting = Parting::Lingering(alarm, LINGER_BYTES);
-        }
-        self.poll_linger(cx)
+        self.poll_close(cx)
     }
 }
 

@@ -16,7 +16,7 @@ use super::exclusive::Exclusive;
 use super::link::Link;
 use super::pool::shared::Shared;
 use super::pool::{Connection, Taken};
-use super::{ANSWER_HEAD_BYTES, Caller, SendFault, Upstream};
+use super::{ANSWER_HEAD_BYTES, Caller, SendFault, Upstream, with_causes};
 use crate::config::model::HeaderCase;
 use crate::net::dial::{Protocol, Stream};
 
@@ -80,7 +80,7 @@ impl Upstream {
             true => self.greet_http2(stream, slot, worker).await,
         };
         drop(turn);
-        opened.map_err(|error| SendFault::Protocol(error.to_string()))
+        opened.map_err(|error| SendFault::Protocol(with_causes(&error)))
     }
 
     fn expects_http2(&self) -> bool {

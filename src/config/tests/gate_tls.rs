@@ -79,6 +79,10 @@ fn what_does_not_fit_together_is_told() {
         asking.clone() + &route("{ access = \"public\", client_cert = { san = [\"a\"] } }"),
         asking.clone() + &route("{ access = \"certificate\", any_scope = [\"a/b\"] }"),
         asking + &route("{ access = \"certificate\", pools = [\"main\"] }"),
+        // One fault is told once: the gate asks for certificates, though it can't yet.
+        tls("cert_file = \"/cert\", key_file = \"/other\", client_ca_file = \"/cert\"")
+            + &route("{ access = \"certificate\" }"),
+        tls(&format!("{PAIR}, client_ca_file = \"/key\"")) + &route("{ access = \"certificate\" }"),
     ] {
         let faults = with_files(&text).expect_err(&text);
         told.push_str(&format!("{text}  {}\n", words(&faults)));
@@ -144,6 +148,16 @@ fn what_does_not_fit_together_is_told() {
     [routes]
     "/a" = { access = "certificate", pools = ["main"] }
       this route asks for something, and is open: no token is looked at on a `certificate` route; set `access = "authenticated"`, or leave this out
+    [server]
+    tls = { cert_file = "/cert", key_file = "/other", client_ca_file = "/cert" }
+    [routes]
+    "/a" = { access = "certificate" }
+      this is not the key of the certificate in `cert_file`: expected its private key
+    [server]
+    tls = { cert_file = "/cert", key_file = "/key", client_ca_file = "/key" }
+    [routes]
+    "/a" = { access = "certificate" }
+      there is no certificate in this file: expected PEM: -----BEGIN CERTIFICATE-----
     "#);
 }
 

@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::*;
+use crate::net::scan::Framing;
 
 /// A wire that takes heads of 64 bytes, and its client. So many bytes are held between them.
 fn wire(held: usize) -> (Wire<DuplexStream>, DuplexStream) {
@@ -40,7 +41,7 @@ async fn sent(wire: Wire<DuplexStream>, mut client: DuplexStream) -> String {
 
 const TOO_LARGE: &[u8] = &[b'x'; 100];
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_head_over_the_limit_is_answered_when_no_other_answer_is_due() {
     let (mut wire, mut client) = wire(1024);
     begin(&mut wire, &mut client).await;
@@ -50,6 +51,19 @@ async fn a_head_over_the_limit_is_answered_when_no_other_answer_is_due() {
     let read = wire.read(&mut [0; 1024]).await;
     assert_eq!(read.ok(), Some(0));
     assert_eq!(sent(wire, client).await, "first;headers_too_large");
+}
+
+#[tokio::test(start_paused = true)]
+async fn s19_who_is_still_sending_a_head_that_is_refused_can_read_why() {
+    let (mut wire, mut client) = wire(1024);
+    client.write_all(TOO_LARGE).await.expect("room");
+    let reading = tokio::spawn(async move { wire.read(&mut [0; 1024]).await });
+    let mut told = String::new();
+    client.read_to_string(&mut told).await.expect("an end");
+    assert_eq!(told, "headers_too_large");
+    client.write_all(&[b'x'; 4096]).await.expect("it is taken");
+    drop(client);
+    assert_eq!(reading.await.expect("no panic").ok(), Some(0));
 }
 
 #[tokio::test]

@@ -152,6 +152,21 @@ fn r08_heads_over_the_limit_are_refused_at_once() {
 }
 
 #[test]
+fn r08_a_hundred_header_lines_pass_and_one_more_is_refused_and_told_of() {
+    let rig = Rig::standard();
+    // `Host` is one of them.
+    let lines = |count: usize| {
+        (1..count).fold(get("/public"), |request, at| {
+            request.header(&format!("X-{at}"), "x")
+        })
+    };
+    assert_eq!(lines(100).send(rig.gate.address).status, 200);
+    rig.refuses(&lines(101), 431, "headers_too_large");
+    let refused = "portcullis_refusals_total{reason=\"headers_too_large\",route=\"none\"}";
+    assert_eq!(rig.gate.metric(refused), Some(1.0));
+}
+
+#[test]
 fn r09_beyond_the_cap_connections_wait_and_it_is_told_once() {
     let rig = Setup::standard()
         .server("[server.limits]\nconnections = 2\n")

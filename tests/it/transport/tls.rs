@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::support::client::Stream;
-use crate::support::gate::Scratch;
+use crate::support::gate::{Scratch, portcullis};
 use crate::support::http2::{Client, head};
 use crate::support::{Connection, PATIENCE, Rig, Setup, access, get, mint};
 
@@ -49,6 +49,16 @@ impl Authority {
         self.files.write("key.pem", key.serialize_pem());
         self.files.write("cert.pem", certificate.pem());
         certificate.der().clone()
+    }
+
+    /// The same, with one whose time is over.
+    fn expire(&self) {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        self.files.write("key.pem", key.serialize_pem());
+        self.files.write("cert.pem", certificate.pem());
     }
 
     pub fn der(&self) -> CertificateDer<'static> {
@@ -382,4 +392,26 @@ fn r11_a_chain_of_certificates_without_end_is_not_followed() {
         authority.open(&rig, None).exchange(&get("/public")).status,
         200
     );
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_told_of_at_the_start() {
+    let told = "[server] tls: the certificate in cert_file has expired";
+    let authority = Authority::new();
+    authority.expire();
+    let setup = Setup::standard().server(&authority.key(""));
+    let none = "http://127.0.0.1:1";
+    let text = setup.text(none, none, none);
+    let path = authority.files.write("portcullis.toml", text);
+    let mut check = portcullis();
+    let check = check.arg("check").arg("--config").arg(path).output();
+    let check = check.expect("the binary can be started");
+    assert!(check.status.success(), "it is legal");
+    let out = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(out.contains(&format!("warning: {told}")), "{out}");
+
+    let rig = setup.start();
+    rig.gate
+        .program
+        .wait_for_log(|line| line["message"] == told);
 }

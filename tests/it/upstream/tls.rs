@@ -107,6 +107,11 @@ fn an_upstream_may_ask_for_our_certificate() {
     let behind = Behind::start(&Setup::standard().upstream(&without), &https(&stub));
     assert_eq!(get("/public").send(behind.gate.address).status, 502);
     assert_eq!(stub.seen().len(), 1);
+    // And the log says what is to be changed, not only that a connection failed.
+    behind.gate.program.wait_for_log(|line| {
+        let told = line["message"].as_str().unwrap_or_default();
+        told.contains("gave no valid answer") && told.contains("CertificateRequired")
+    });
 }
 
 #[test]
