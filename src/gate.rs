@@ -82,7 +82,7 @@ pub fn serve(
         let decided = decide(&gate, &snapshot, parts, &seen, &mut visit, exchange).await;
         let answered = match &decided {
             Ok(Decision::Own(endpoint)) => {
-                login::answer(&gate, visit.as_mut(), *endpoint, parts, exchange).await
+                login::answer(&gate, visit.as_deref_mut(), *endpoint, parts, exchange).await
             }
             Ok(Decision::Forward(permit)) if permit.is_preflight() && cors.answers_preflights() => {
                 Ok(cors.preflight(parts))
@@ -95,7 +95,7 @@ pub fn serve(
                         answer
                     })
             }
-            Err(refusal) => login::depart(&gate, visit.as_mut(), parts, refusal, exchange),
+            Err(refusal) => login::depart(&gate, visit.as_deref_mut(), parts, refusal, exchange),
         };
         let mut response = answered.unwrap_or_else(|refusal| {
             let mut response = received.refuse(&refusal);
@@ -123,7 +123,7 @@ async fn decide<'s>(
     snapshot: &'s Arc<Snapshot>,
     parts: &Parts,
     seen: &Seen<'_>,
-    visit: &mut Option<Visit<'s>>,
+    visit: &mut Option<Box<Visit<'s>>>,
     exchange: &mut Exchange,
 ) -> Result<Decision<'s>, Refusal> {
     let mut refreshed = false;
@@ -137,8 +137,8 @@ async fn decide<'s>(
             has_body: seen.has_body,
             scheme: seen.scheme,
             certificate: seen.certificate,
-            channel: visit.as_ref().map(Visit::channel).unwrap_or_default(),
-            renewed: visit.as_ref().and_then(Visit::renewed),
+            channel: visit.as_deref().map(Visit::channel).unwrap_or_default(),
+            renewed: visit.as_deref().and_then(Visit::renewed),
         };
         let now = gate.clock.now();
         let (keys, cache) = (&snapshot.keys, &snapshot.cache);

@@ -4,6 +4,7 @@
 //! not a byte of it was written, or it is one that changes nothing and its kept connection turned out to be closed (S18).
 //! An exchange that does not end well takes its connection with it, so nothing half-read is ever used again.
 
+mod again;
 mod answer;
 mod exclusive;
 mod link;
@@ -19,8 +20,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
-use http_body::Body as _;
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 
 use crate::config::model::{Address, HostHeader, Upstream as Settings};
@@ -28,6 +28,7 @@ use crate::net::body::{BodyCause, BodyFault, RequestBody};
 use crate::net::client_tls::TlsFault;
 use crate::net::dial::{Dialer, Protocol};
 use crate::policy::Permit;
+use again::Again;
 pub use answer::Reply;
 use patience::Patience;
 pub use pins::Pins;
@@ -280,7 +281,7 @@ pub async fn send(
     loop {
         let mut connection = upstream.connection(caller, fresh).await?;
         upstream.fit(&mut request, &connection.via);
-        let again = connection.reused.then(|| copy(&request)).flatten();
+        let again = connection.reused.then(|| Again::of(&request)).flatten();
         match exchange(&mut connection, request, patience).await {
             Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !switches => {
                 return Err(SendFault::Protocol(
@@ -300,27 +301,11 @@ pub async fn send(
             Err(Failed::Unsent(_)) => {
                 return Err(SendFault::Protocol("it closed the connection".to_owned()));
             }
-            Err(Failed::Stale(fault)) => request = again.ok_or(fault)?,
+            Err(Failed::Stale(fault)) => request = again.ok_or(fault)?.request(),
             Err(Failed::Fault(fault)) => return Err(fault),
         }
         fresh = true;
     }
-}
-
-/// A copy of a request that may be sent twice: it asks for nothing to be changed (RFC 9110 §9.2.2) and has no body.
-fn copy(request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
-    let repeatable = matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    ) && request.body().is_end_stream();
-    repeatable.then(|| {
-        let mut copy = Box::new(Request::new(RequestBody::Empty));
-        *copy.method_mut() = request.method().clone();
-        *copy.uri_mut() = request.uri().clone();
-        *copy.version_mut() = request.version();
-        *copy.headers_mut() = request.headers().clone();
-        copy
-    })
 }
 
 /// What became of a request that got no answer.

@@ -92,11 +92,11 @@ impl<'s> Visit<'s> {
         parts: &Parts,
         scheme: &str,
         peer: Option<SocketAddr>,
-    ) -> Option<Visit<'s>> {
+    ) -> Option<Box<Visit<'s>>> {
         let sign_in = snapshot.sign_in.as_ref()?;
         let server = &snapshot.config.server;
         let (origin, channel) = channel::of(server, &parts.headers, scheme, peer);
-        Some(Visit {
+        Some(Box::new(Visit {
             snapshot,
             sign_in,
             sessions: snapshot.policy.sessions.as_ref()?,
@@ -108,7 +108,7 @@ impl<'s> Visit<'s> {
             unasked: false,
             errand: None,
             cookies: Vec::new(),
-        })
+        }))
     }
 
     /// How the browser came, for the decision: once its session is over, it has none.
