@@ -90,7 +90,7 @@ fn choose(courier: &Courier, snapshot: &Snapshot, received: &Received) -> Result
         Reason::NoRoute,
         "this listener is no longer configured",
     ))?;
-    let address = received.client.map(|client| client.ip());
+    let address = received.exchange.client.map(|client| client.ip());
     let certified = received.tls.is_some(); // no listener here speaks TLS with who has shown no certificate
     if !outbound.admits(address, certified) {
         return Err(Refusal::new(

@@ -67,8 +67,6 @@ pub struct Received {
     pub has_body: bool,
     /// Whether its target had a `#`.
     pub fragment: bool,
-    /// Who sent it; none on a Unix socket.
-    pub client: Option<SocketAddr>,
     /// What TLS has shown of the client; none without TLS.
     pub tls: Option<Arc<Secured>>,
     /// What is told of it when it ends.
@@ -101,7 +99,6 @@ impl Received {
             has_body: !body.is_end_stream(),
             body: Some(body),
             fragment: arrival.fragment,
-            client,
             tls: arrival.tls,
             exchange,
             multiplexed,

@@ -47,8 +47,6 @@ struct Seen<'a> {
     fragment: bool,
     /// Whether a body follows.
     has_body: bool,
-    /// `http` or `https`.
-    scheme: &'static str,
     /// The client's certificate, verified.
     certificate: Option<&'a ClientCertificate>,
 }
@@ -70,14 +68,13 @@ pub fn serve(
             line: &line,
             fragment: received.fragment,
             has_body: received.has_body,
-            scheme: exchange.scheme,
             certificate: received
                 .tls
                 .as_ref()
                 .and_then(|tls| tls.certificate.as_ref()),
         };
         let cors = cors::Page::of(snapshot.config.cors.as_ref(), &parts.headers);
-        let mut visit = Visit::begin(&snapshot, parts, seen.scheme, received.client);
+        let mut visit = Visit::begin(&snapshot, parts, exchange.scheme, exchange.client);
 
         let decided = decide(&gate, &snapshot, parts, &seen, &mut visit, exchange).await;
         let answered = match &decided {
@@ -135,7 +132,7 @@ async fn decide<'s>(
             headers: &parts.headers,
             fragment: seen.fragment,
             has_body: seen.has_body,
-            scheme: seen.scheme,
+            scheme: exchange.scheme,
             certificate: seen.certificate,
             channel: visit.as_deref().map(Visit::channel).unwrap_or_default(),
             renewed: visit.as_deref().and_then(Visit::renewed),

@@ -192,7 +192,7 @@ fn rewrite(
         &forwarded::Origin {
             peer: seen.line.peer.as_ref(),
             trusted,
-            scheme: seen.scheme,
+            scheme: exchange.scheme,
             host: &host,
         },
         headers,

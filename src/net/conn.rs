@@ -181,8 +181,8 @@ async fn serve_http1<S, F, R, B>(
             .with_upgrades()
     );
     // How a connection ends is its client's affair: refused heads are answered, and requests are recorded, elsewhere.
-    let over = drain.unless(Phase::Closed, connection.as_mut()).await;
-    if over.is_some() {
+    let ended = drain.unless(Phase::Closed, connection.as_mut());
+    if ended.await.is_some() {
         return;
     }
     // hyper's graceful shutdown would wait for a first request until its head is late, and would cut off the head of a later

@@ -77,7 +77,7 @@ impl Certificates {
     /// # Errors
     /// What is wrong with one of them.
     pub fn load(settings: &Tls, read: &Read<'_>) -> Result<Certificates, CertificateFault> {
-        Certificates::compile(settings, &Files::read(settings, read)?, None)
+        Files::read(settings, read)?.compile(settings, None)
     }
 
     /// The same for a listener that serves with `self` already: these very ones if nothing has changed, so that sessions can
@@ -94,20 +94,8 @@ impl Certificates {
         let files = Files::read(settings, read)?;
         match files.digest(settings) == self.digest {
             true => Ok(self.clone()),
-            false => Certificates::compile(settings, &files, Some(now)).map(Arc::new),
+            false => files.compile(settings, Some(now)).map(Arc::new),
         }
-    }
-
-    fn compile(
-        settings: &Tls,
-        files: &Files,
-        now: Option<Timestamp>,
-    ) -> Result<Certificates, CertificateFault> {
-        Ok(Certificates {
-            digest: files.digest(settings),
-            config: Arc::new(files.compile(settings, now)?),
-            ends: files.ends(),
-        })
     }
 
     /// Whether the time of the listener's own certificate is over.
@@ -157,20 +145,15 @@ impl Files {
         digest
     }
 
-    /// When the certificate's time is over.
-    fn ends(&self) -> Option<Timestamp> {
-        let leaf = CertificateDer::pem_slice_iter(&self.certificate).next()?;
-        certificate::ends(&leaf.ok()?)
-    }
-
     /// Everything a handshake needs. With `now`, a certificate whose time is over is refused.
     fn compile(
         &self,
         settings: &Tls,
         now: Option<Timestamp>,
-    ) -> Result<ServerConfig, CertificateFault> {
+    ) -> Result<Certificates, CertificateFault> {
         let chain = certificates(&self.certificate).map_err(CertificateFault::Certificate)?;
-        if now.is_some_and(|now| self.ends().is_some_and(|end| end <= now)) {
+        let ends = chain.first().and_then(certificate::ends);
+        if now.is_some_and(|now| ends.is_some_and(|end| end <= now)) {
             return Err(CertificateFault::Expired);
         }
         let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| CertificateFault::Key)?;
@@ -195,7 +178,11 @@ impl Files {
         } else if let Ok(ticketer) = provider::Ticketer::new() {
             config.ticketer = ticketer;
         }
-        Ok(config)
+        Ok(Certificates {
+            digest: self.digest(settings),
+            config: Arc::new(config),
+            ends,
+        })
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::alarm::Alarm;
 use super::stall::Stall;
+use crate::policy::permit::MOST_LINES;
 use crate::reason::Reason;
 pub use tally::Tally;
 
@@ -32,9 +33,9 @@ pub struct WireLimits {
     pub stall_timeout: Duration,
 }
 
-/// hyper takes a hundred header lines, and answers to more of them with a bare 431 that nobody hears of (R08). With them come the
-/// request line and an empty one.
-const HEAD_LINES: usize = 102;
+/// With the header lines come the request line and an empty one. hyper answers to more of them with a bare 431 that nobody hears
+/// of (R08).
+const HEAD_LINES: usize = MOST_LINES + 2;
 /// A client that has closed its side, and whose answer is still to come, is answered if that takes no longer than this.
 /// Whether it is still there can't be known before something is written: `nc -N` waits, a browser's tab is gone (R12, S20).
 const HALF_CLOSED: Duration = Duration::from_secs(1);

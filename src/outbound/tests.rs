@@ -39,7 +39,7 @@ fn listener(remote: bool, clients: &[&str], tls: bool) -> Outbound {
 
 #[test]
 fn x14_who_is_served_is_asked_of_the_settings_that_are_live() {
-    let own = |remote, clients, tls| listener(remote, clients, tls);
+    let own = listener;
     let near = Some("127.0.0.1");
     for (listener, client, certified, served) in [
         (own(false, &[], false), near, false, true),

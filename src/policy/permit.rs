@@ -27,7 +27,7 @@ use crate::token::keys::Keys;
 use crate::token::trust::Trust;
 use allowed::check_certificate;
 use head::requested_method;
-pub use head::{Head, check_head};
+pub use head::{Head, MOST_LINES, check_head};
 use overrides::may_override;
 pub use rehearsal::{Rehearsal, rehearse};
 use rewrite::rewrite;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use quick_cache::UnitWeighter;
-use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::sync::Cache;
 
 use super::keys::Keys;
 use super::trust::Trust;
@@ -53,14 +53,18 @@ impl TokenCache {
     /// A cache that holds `entries`, and an eighth more at most; 0 remembers nothing. (It is kept in shards, and digests do not fall
     /// evenly: without some room to spare, as many tokens in turn would push each other out.)
     pub fn new(entries: usize) -> TokenCache {
-        let remembering = |entries: usize| {
-            let room = entries.saturating_add(entries / 8);
-            let hasher = BuildHasherDefault::default();
-            let lifecycle = DefaultLifecycle::default();
-            Cache::with(room, room as u64, UnitWeighter, hasher, lifecycle)
+        let room = entries.saturating_add(entries / 8);
+        let remembering = || {
+            Entries::with(
+                room,
+                room as u64,
+                UnitWeighter,
+                <_>::default(),
+                <_>::default(),
+            )
         };
         TokenCache {
-            entries: (entries > 0).then(|| remembering(entries)),
+            entries: (entries > 0).then(remembering),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -123,8 +127,8 @@ impl TokenCache {
         }
         let set = keys.of(principal.pool_index)?;
         let held = principal.key.as_ref().is_some_and(|key| {
-            let now = set.find(&key.kid);
-            now.is_some_and(|now| Arc::ptr_eq(now, key) || now.thumbprint == key.thumbprint)
+            set.find(&key.kid)
+                .is_some_and(|now| now.thumbprint == key.thumbprint)
         });
         if !held {
             entries.remove(digest);

@@ -20,8 +20,8 @@ impl Again {
             *request.method(),
             Method::GET | Method::HEAD | Method::OPTIONS
         ) && request.body().is_end_stream();
-        let headers = request.headers().iter();
         repeatable.then(|| {
+            let headers = request.headers().iter();
             Box::new(Again {
                 method: request.method().clone(),
                 uri: request.uri().clone(),

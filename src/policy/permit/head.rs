@@ -12,8 +12,9 @@ use crate::reason::Reason;
 use crate::refusal::{Hint, Refusal};
 use crate::session::{Channel, Session};
 
-/// So many header lines a head may have. Over HTTP/1.1 hyper takes no more; over HTTP/2 it does not count (R07, R08).
-const MOST_LINES: usize = 100;
+/// So many header lines a head may have (R07, R08). Over HTTP/1.1 hyper takes no more, and `net::wire` looks before it; over HTTP/2
+/// nobody else counts.
+pub const MOST_LINES: usize = 100;
 const TOO_MANY_LINES: Refusal = Refusal::new(
     Reason::HeadersTooLarge,
     "the request's head has more lines than this service takes",

@@ -43,22 +43,17 @@ impl Authority {
 
     /// Writes a new pair for the gate, and gives its certificate.
     pub fn renew(&self) -> CertificateDer<'static> {
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        self.renew_with(|_| {})
+    }
+
+    fn renew_with(&self, change: impl FnOnce(&mut CertificateParams)) -> CertificateDer<'static> {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        change(&mut params);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         self.files.write("key.pem", key.serialize_pem());
         self.files.write("cert.pem", certificate.pem());
         certificate.der().clone()
-    }
-
-    /// The same, with one whose time is over.
-    fn expire(&self) {
-        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
-        params.not_after = rcgen::date_time_ymd(2001, 1, 1);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        self.files.write("key.pem", key.serialize_pem());
-        self.files.write("cert.pem", certificate.pem());
     }
 
     pub fn der(&self) -> CertificateDer<'static> {
@@ -398,7 +393,7 @@ fn r11_a_chain_of_certificates_without_end_is_not_followed() {
 fn a_certificate_that_has_expired_is_told_of_at_the_start() {
     let told = "[server] tls: the certificate in cert_file has expired";
     let authority = Authority::new();
-    authority.expire();
+    authority.renew_with(|params| params.not_after = rcgen::date_time_ymd(2001, 1, 1));
     let setup = Setup::standard().server(&authority.key(""));
     let none = "http://127.0.0.1:1";
     let text = setup.text(none, none, none);
